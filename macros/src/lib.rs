@@ -1,0 +1,1 @@
+//! Derive macros of HeavenBase. Use them through the `heavenbase` crate.

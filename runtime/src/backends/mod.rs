@@ -1,0 +1,57 @@
+//! The backends: one folder a driver. Adding one is a folder, a line in the list below, a feature, and rows in the
+//! capability table.
+
+mod one_of;
+mod rehearsal;
+
+macro_rules! backends {
+    ($($(#[$meta:meta])* $module:ident: $kind:ident;)*) => {
+        $($(#[$meta])* pub mod $module; $(#[$meta])* pub use $module::$kind;)*
+    };
+}
+
+backends! {
+    inmem: InMem;
+    #[cfg(feature = "json")]
+    json: JsonFile;
+    #[cfg(feature = "pickle")]
+    pickle: Pickle;
+    #[cfg(feature = "file")]
+    file: FileStore;
+    #[cfg(feature = "sqlite")]
+    sqlite: Sqlite;
+}
+
+pub use one_of::OneOf;
+pub use rehearsal::Rehearsal;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::capability::Backend;
+use crate::driver::Driver;
+use crate::error::Result;
+
+/// A backend's configuration, which connects to it.
+pub trait Connect: Backend + Send + 'static {
+    /// The kind that this configuration connects to.
+    fn kind(&self) -> &'static str {
+        Self::KINDS.first().copied().unwrap_or_default()
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable), [`PermissionDenied`](crate::ErrorKind::PermissionDenied),
+    /// [`Storage`](crate::ErrorKind::Storage) or [`InvalidSchema`](crate::ErrorKind::InvalidSchema) for a
+    /// configuration that cannot work; never with a credential in it.
+    fn connect(self) -> impl Future<Output = Result<Arc<dyn Driver>>> + Send;
+}
+
+/// Connects one backend of a layout under its name. The derive of `Layout` calls this.
+#[doc(hidden)]
+pub async fn bind(name: &'static str, backend: impl Connect) -> Result<crate::schema::Binding> {
+    let kind = backend.kind();
+    let driver = backend.connect().await.map_err(|e| e.on_backend(name).in_operation("open"))?;
+    Ok(crate::schema::Binding { name, kind, driver })
+}

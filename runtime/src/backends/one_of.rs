@@ -1,0 +1,126 @@
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::Connect;
+use crate::capability::{Backend, Ranks, Runs, Stores};
+use crate::driver::Driver;
+use crate::error::Result;
+
+/// A backend that is one of several kinds, chosen when the program starts: only what all of them can do compiles.
+///
+/// ```
+/// use heavenbase::backends::{InMem, OneOf, Sqlite};
+/// let chosen: OneOf<(InMem, Sqlite)> = OneOf::new(InMem::new());
+/// ```
+pub struct OneOf<T> {
+    kind: &'static str,
+    connect: Box<dyn FnOnce() -> Connecting + Send>,
+    of: PhantomData<fn() -> T>,
+}
+
+type Connecting = Pin<Box<dyn Future<Output = Result<Arc<dyn Driver>>> + Send>>;
+
+/// A tuple that names `B` at the position that `Index` stands for.
+#[doc(hidden)]
+pub trait Names<B, Index> {}
+
+impl<T> OneOf<T> {
+    /// The kind that it turned out to be.
+    pub fn new<B: Connect, Index>(backend: B) -> Self
+    where
+        T: Names<B, Index>,
+    {
+        OneOf { kind: backend.kind(), connect: Box::new(|| Box::pin(backend.connect())), of: PhantomData }
+    }
+}
+
+impl<T> std::fmt::Debug for OneOf<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "OneOf({})", self.kind)
+    }
+}
+
+impl<T: 'static> Connect for OneOf<T>
+where
+    OneOf<T>: Backend,
+{
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    async fn connect(self) -> Result<Arc<dyn Driver>> {
+        (self.connect)().await
+    }
+}
+
+/// Positions in a tuple, for [`Names`].
+#[doc(hidden)]
+pub mod at {
+    #[derive(Debug)]
+    pub struct First;
+    #[derive(Debug)]
+    pub struct Second;
+    #[derive(Debug)]
+    pub struct Third;
+}
+
+impl<A, B> Names<A, at::First> for (A, B) {}
+impl<A, B> Names<B, at::Second> for (A, B) {}
+impl<A, B, C> Names<A, at::First> for (A, B, C) {}
+impl<A, B, C> Names<B, at::Second> for (A, B, C) {}
+impl<A, B, C> Names<C, at::Third> for (A, B, C) {}
+
+impl<A: Backend, B: Backend> Backend for OneOf<(A, B)> {
+    const KINDS: &'static [&'static str] = &[A::KINDS[0], B::KINDS[0]];
+}
+
+impl<A: Backend, B: Backend, C: Backend> Backend for OneOf<(A, B, C)> {
+    const KINDS: &'static [&'static str] = &[A::KINDS[0], B::KINDS[0], C::KINDS[0]];
+}
+
+impl<A, B, O, K, P> Runs<O, K, P> for OneOf<(A, B)>
+where
+    A: Runs<O, K, P>,
+    B: Runs<O, K, P>,
+{
+}
+
+impl<A, B, C, O, K, P> Runs<O, K, P> for OneOf<(A, B, C)>
+where
+    A: Runs<O, K, P>,
+    B: Runs<O, K, P>,
+    C: Runs<O, K, P>,
+{
+}
+
+impl<A, B, K, P> Stores<K, P> for OneOf<(A, B)>
+where
+    A: Stores<K, P>,
+    B: Stores<K, P>,
+{
+}
+
+impl<A, B, C, K, P> Stores<K, P> for OneOf<(A, B, C)>
+where
+    A: Stores<K, P>,
+    B: Stores<K, P>,
+    C: Stores<K, P>,
+{
+}
+
+impl<A, B, M> Ranks<M> for OneOf<(A, B)>
+where
+    A: Ranks<M>,
+    B: Ranks<M>,
+{
+}
+
+impl<A, B, C, M> Ranks<M> for OneOf<(A, B, C)>
+where
+    A: Ranks<M>,
+    B: Ranks<M>,
+    C: Ranks<M>,
+{
+}

@@ -1,0 +1,69 @@
+//! The classes of types that the capability table speaks of, and which operations mean something on each.
+
+use super::{op, placement};
+
+/// A class of logical types.
+pub trait Class {
+    /// The placement of a field that does not choose one.
+    type Placement;
+    /// The class's name.
+    const NAME: &'static str;
+}
+
+/// An operation that means something on a class: what `.scan()` can run anywhere.
+#[diagnostic::on_unimplemented(message = "`{Op}` means nothing on a {Self} field", label = "not an operation of this type")]
+pub trait Has<Op> {}
+
+/// The same question at run time: which operations mean something on which class.
+pub const MEANINGS: &[(&str, &[super::Operation])] = MEANING_ROWS;
+
+macro_rules! classes {
+    ($($(#[$doc:meta])* $name:ident as $placement:ident: [$($op:ident),*];)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug)]
+            pub struct $name;
+            impl Class for $name {
+                type Placement = placement::$placement;
+                const NAME: &'static str = stringify!($name);
+            }
+            $(impl Has<op::$op> for $name {})*
+        )*
+        const MEANING_ROWS: &[(&str, &[super::Operation])] = &[
+            $((stringify!($name), &[$(super::Operation::$op),*]),)*
+        ];
+        /// The names of all classes.
+        pub const NAMES: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+classes! {
+    /// Identity of a row.
+    Id as InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
+    /// The id of another entity's row.
+    Ref as InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
+    /// Truth values.
+    Bool as InlineColumn: [Eq, IsNull, Sort, GroupBy];
+    /// Signed integers.
+    Int as InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
+    /// 64-bit floats.
+    Float as InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
+    /// Exact decimals.
+    Decimal as InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
+    /// Unicode text.
+    Text as InlineColumn: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Matches, Sort, GroupBy, MinMax];
+    /// Timestamps, dates and durations.
+    Time as InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
+    /// UUIDs.
+    Uuid as InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
+    /// Enums stored by name.
+    Category as InlineColumn: [Eq, IsNull, Sort, GroupBy];
+    /// Binary data.
+    Bytes as InlineColumn: [Eq, IsNull];
+    /// JSON values.
+    Json as JsonField: [Eq, IsNull, Path];
+    /// Lists.
+    List as InlineColumn: [Eq, IsNull, Has, Length];
+    /// Vectors.
+    Vector as VectorIndex: [IsNull, Near];
+}

@@ -1,0 +1,74 @@
+//! Turns the table's text into trait impls and into data. Nothing else may implement the capability traits.
+
+macro_rules! capability_table {
+    ($(
+        $kind:ident = $name:literal $meta:tt {
+            metrics: [$($metric:ident),*];
+            $([$($class:ident),+] in $placement:ident: $ops:tt;)*
+        }
+    )*) => {
+        $(
+            capability_kind! { $meta $kind $name [$($metric),*] }
+            $(capability_rows! { $meta $kind $placement $ops [$($class),+] })*
+        )*
+
+        /// Every row of the table, backends without their feature included.
+        pub const TABLE: &[super::table::BackendRows] = &[
+            $(super::table::BackendRows {
+                backend: $name,
+                metrics: &[$(crate::types::Metric::$metric),*],
+                rows: &[$(super::table::Row {
+                    classes: &[$(stringify!($class)),+],
+                    placement: super::Placement::$placement,
+                    native: capability_ops!($ops),
+                }),*],
+            }),*
+        ];
+    };
+}
+
+macro_rules! capability_kind {
+    ([$meta:meta] $kind:ident $name:literal [$($metric:ident),*]) => {
+        #[$meta]
+        impl super::Backend for crate::backends::$kind {
+            const KINDS: &'static [&'static str] = &[$name];
+        }
+        $(capability_metric! { [$meta] $kind $metric })*
+    };
+}
+
+macro_rules! capability_metric {
+    ([$meta:meta] $kind:ident $metric:ident) => {
+        #[$meta]
+        impl super::Ranks<super::op::metric::$metric> for crate::backends::$kind {}
+    };
+}
+
+macro_rules! capability_rows {
+    ($metas:tt $kind:ident $placement:ident $ops:tt [$($class:ident),+]) => {
+        $(capability_row! { $metas $kind $placement $class $ops })+
+    };
+}
+
+macro_rules! capability_row {
+    ([$meta:meta] $kind:ident $placement:ident $class:ident [$($op:ident),*]) => {
+        #[$meta]
+        impl super::Stores<super::class::$class, super::placement::$placement> for crate::backends::$kind {}
+        capability_impls! { [$meta] $kind $placement $class $($op)* }
+    };
+}
+
+macro_rules! capability_impls {
+    ($metas:tt $kind:ident $placement:ident $class:ident) => {};
+    ([$meta:meta] $kind:ident $placement:ident $class:ident $op:ident $($rest:ident)*) => {
+        #[$meta]
+        impl super::Runs<super::op::$op, super::class::$class, super::placement::$placement> for crate::backends::$kind {}
+        capability_impls! { [$meta] $kind $placement $class $($rest)* }
+    };
+}
+
+macro_rules! capability_ops {
+    ([$($op:ident),*]) => { &[$(super::Operation::$op),*] };
+}
+
+pub(super) use {capability_impls, capability_kind, capability_metric, capability_ops, capability_row, capability_rows, capability_table};

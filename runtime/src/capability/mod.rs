@@ -1,0 +1,49 @@
+//! What each backend can do: one table, and everything that follows from it.
+//!
+//! From [`table`] come the [`Runs`] and [`Stores`] impls that the compiler checks, the run-time answers of
+//! [`questions`], the matrix in the README, the behaviour cases and the compile-fail tests.
+
+pub mod class;
+mod macros;
+pub mod op;
+pub mod placement;
+pub mod questions;
+pub mod table;
+
+pub use op::Operation;
+pub use placement::Placement;
+pub use questions::{Support, backends, operations as ops, placements as strategies, supports};
+
+/// A kind of backend, as the type of a layout's field.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a kind of backend",
+    label = "expected a backend such as `Sqlite`, `InMem` or `OneOf<(A, B)>`"
+)]
+pub trait Backend {
+    /// The kinds it may turn out to be: one, or those of a [`OneOf`](crate::backends::OneOf).
+    const KINDS: &'static [&'static str];
+}
+
+/// A backend that runs an operation natively on fields of a class in a placement. Implemented from the table only.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot run `{Op}` on a {Class} field stored as `{Place}`",
+    label = "not available on the backend that stores this field",
+    note = "store the field on a backend that can (`heavenbase::capability::backends` lists them), or write `.scan()` after the field to read every row"
+)]
+pub trait Runs<Op, Class, Place> {}
+
+/// A backend that stores fields of a class in a placement. Implemented from the table only.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot store a {Class} field as `{Place}`",
+    label = "this backend cannot store the field",
+    note = "choose another backend with `#[store(to = \"…\")]` or another placement with `#[store(as = …)]`"
+)]
+pub trait Stores<Class, Place> {}
+
+/// A backend that ranks vectors by a metric. Implemented from the table only.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no vector search by `{Metric}`",
+    label = "metric not available on this backend",
+    note = "choose another metric with `#[store(metric = \"…\")]`, or another backend"
+)]
+pub trait Ranks<Metric> {}

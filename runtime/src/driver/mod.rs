@@ -1,0 +1,109 @@
+//! What a backend's driver does: small, plain, in terms of one part of one entity.
+//!
+//! A driver knows [`types`](crate::types), [`schema`](crate::schema), [`filter`](crate::filter) and this room, nothing
+//! above. It answers with [`Reply`], which embedded drivers fill at once on the caller's thread and network drivers
+//! later. Contract in `docs/decisions/0002-driver-trait.md`.
+
+mod page;
+mod pushdown;
+mod reply;
+mod subquery;
+mod write;
+
+pub use page::{IdLookup, Page, PageStream, PageVec};
+pub use pushdown::{Pushdown, native_only, split_conjunction};
+pub use reply::Reply;
+pub use subquery::{Aggregate, AggregateFunction, Group, Measure, NearQuery, OrderKey, Position, SortKey, SubQuery};
+pub use write::{WriteBatch, WriteMode, WriteReport};
+
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::schema::{Naming, Part};
+use crate::types::Id;
+
+/// What a driver is and what bounds it, known once it is connected.
+#[derive(Clone, Debug)]
+pub struct Description {
+    /// The kind: `"sqlite"`.
+    pub kind: &'static str,
+    /// The engine with its version as it names itself: `SQLite 3.51.0`.
+    pub engine: String,
+    /// Whether it runs in this process: its replies are ready at once and cost no round trip.
+    pub embedded: bool,
+    /// Whether one [`WriteBatch`] takes place wholly or not at all.
+    pub transactional: bool,
+    /// What it demands of names.
+    pub naming: Naming,
+    /// Most ids in one [`SubQuery::ids`] or fetch; the caller chunks beyond.
+    pub max_ids: usize,
+    /// Most rows of one write; the caller chunks beyond.
+    pub max_batch: usize,
+    /// Most hits of one vector search, if it has one; the caller refuses beyond.
+    pub max_k: usize,
+}
+
+/// What [`Driver::ensure`] did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ensured {
+    /// Whether the part did not exist before.
+    pub created: bool,
+    /// Fields added to an existing part.
+    pub added: Vec<String>,
+    /// Operations that this server turned out not to run, although its kind does: class, operation, reason.
+    pub narrowed: Vec<(String, crate::capability::Operation, String)>,
+}
+
+/// A connection to one backend. Cheap to share, safe to call from many threads at once.
+pub trait Driver: Send + Sync + 'static {
+    /// What this driver is.
+    fn description(&self) -> &Description;
+
+    /// Creates the part, or checks what is there against it; adds new nullable or defaulted fields. Safe to repeat.
+    ///
+    /// # Errors
+    /// [`SchemaMismatch`](crate::ErrorKind::SchemaMismatch), saying what differs, for every other difference.
+    fn ensure<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, Ensured>;
+
+    /// Writes a batch: all rows that its guard lets through, or (where [`Description::transactional`]) none.
+    /// Idempotent: the same batch again changes nothing.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) and [`UniqueViolation`](crate::ErrorKind::UniqueViolation)
+    /// name the id or field and leave nothing written.
+    fn write<'a>(&'a self, part: &'a Arc<Part>, batch: Arc<WriteBatch>) -> Reply<'a, WriteReport>;
+
+    /// Rows by id, at most [`Description::max_ids`], in the order asked for, missing ones left out.
+    /// `columns` are positions in [`Part::columns`].
+    fn fetch<'a>(&'a self, part: &'a Arc<Part>, ids: &'a [Id], columns: &'a [usize]) -> Reply<'a, Page>;
+
+    /// One row by id: the shortest way there is, for [`get`](crate::Workspace::get).
+    fn fetch_one<'a>(&'a self, part: &'a Arc<Part>, id: &'a Id, columns: &'a [usize]) -> Reply<'a, Page> {
+        self.fetch(part, std::slice::from_ref(id), columns)
+    }
+
+    /// Which of a sub-query this driver takes, and what remains for the caller; nothing runs.
+    fn plan(&self, part: &Part, wanted: &SubQuery) -> Pushdown;
+
+    /// Starts a sub-query that [`plan`](Driver::plan) took whole. Pages come in the order it asks for: its order keys
+    /// then id, its score then id, else id.
+    fn open(&self, part: Arc<Part>, query: Arc<SubQuery>) -> Result<Box<dyn PageStream>>;
+
+    /// Which part of an aggregation this driver takes: all of it or nothing.
+    fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool;
+
+    /// Runs an aggregation that [`plans_aggregate`](Driver::plans_aggregate) took.
+    fn aggregate<'a>(&'a self, part: &'a Arc<Part>, query: &'a Aggregate) -> Reply<'a, Vec<Group>>;
+
+    /// Drops the part and all that belongs to it, and nothing else. Says whether it was there.
+    fn drop_part<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, bool>;
+
+    /// Takes note of changes made outside: drops caches, waits until written rows are readable.
+    fn refresh<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, ()>;
+
+    /// Whether the backend answers.
+    fn health(&self) -> Reply<'_, ()>;
+
+    /// The driver itself, for the escape hatch to native connections.
+    fn as_any(&self) -> &dyn std::any::Any;
+}

@@ -1,0 +1,57 @@
+use crate::types::{Id, Value};
+
+/// How a batch changes rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WriteMode {
+    /// New rows; an id that is there fails the batch.
+    Insert,
+    /// Whole rows, new or replaced. A row that is there with a version not below the batch's stays, and is reported.
+    Upsert,
+    /// The named columns of rows that are there; others are reported missing. Guarded by version like `Upsert`.
+    Patch,
+    /// Rows to remove; absent ones are reported missing. Guarded by version like `Upsert`.
+    Delete,
+}
+
+/// Rows for one part, all with one version. Validated: values fit their columns, ids are checked and differ.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WriteBatch {
+    /// How.
+    pub mode: WriteMode,
+    /// The version the rows get; greater than any the writer has seen.
+    pub version: i64,
+    /// The rows' ids.
+    pub ids: Vec<Id>,
+    /// The columns given, as positions in `Part::columns`: all for `Insert` and `Upsert`, none for `Delete`.
+    pub columns: Vec<usize>,
+    /// `ids.len() * columns.len()` values, row after row.
+    pub values: Vec<Value>,
+    /// For `Patch`: the version each row must still have (the row was read before); else empty.
+    pub expected: Vec<i64>,
+}
+
+impl WriteBatch {
+    /// The values of a row.
+    pub fn row(&self, row: usize) -> &[Value] {
+        &self.values[row * self.columns.len()..(row + 1) * self.columns.len()]
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+}
+
+/// What a write did. Rows in neither list were written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WriteReport {
+    /// Rows not written because the stored version is not older (or not the expected one): position and stored version.
+    pub stale: Vec<(usize, i64)>,
+    /// Rows of a `Patch` or `Delete` that were not there: positions.
+    pub missing: Vec<usize>,
+}

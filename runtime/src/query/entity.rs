@@ -1,0 +1,102 @@
+use std::future::Future;
+
+use super::RowCursor;
+use crate::capability::Backend;
+use crate::error::Result;
+use crate::schema::{Binding, EntitySchema, LayoutEntry};
+use crate::types::{Id, Value};
+
+/// Which backends an application has. Derive it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a layout",
+    label = "not a layout",
+    note = "derive it: `#[derive(Layout)] struct {Self} {{ main: Sqlite }}`"
+)]
+pub trait Layout: Sized + Send + Sync + 'static {
+    /// The backends, in the struct's order.
+    const ENTRIES: &'static [LayoutEntry];
+
+    /// Connects every backend.
+    ///
+    /// # Errors
+    /// What the first backend that cannot be reached says, with its name.
+    fn connect(self) -> impl Future<Output = Result<Vec<Binding>>> + Send;
+
+    /// The same layout with every backend replaced by memory that has exactly the same capabilities, for tests.
+    fn rehearsal() -> crate::backends::Rehearsal<Self> {
+        crate::backends::Rehearsal::new()
+    }
+}
+
+/// A layout that has a backend named `N` (a [`Name`](super::Name)). Derived with [`Layout`].
+#[diagnostic::on_unimplemented(
+    message = "the layout `{Self}` has no backend of this name",
+    label = "no such backend in `{Self}`",
+    note = "the backends of a layout are the fields of its struct"
+)]
+pub trait HasBackend<N>: Layout {
+    /// The backend's kind.
+    type Kind: Backend;
+}
+
+/// The kind of the backend that the layout of `E` has under the name `N`.
+pub type KindOf<E, N> = <<E as Entity>::Layout as HasBackend<N>>::Kind;
+
+/// A struct whose fields lie on the backends of a layout. Derive it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an entity",
+    label = "not an entity",
+    note = "derive it: `#[derive(Entity)] #[entity(layout = …)] struct {Self} {{ object_id: Id, … }}`"
+)]
+pub trait Entity: Sized + Send + Sync + 'static {
+    /// The layout whose backends hold the fields.
+    type Layout: Layout;
+    /// The entity as data.
+    const SCHEMA: &'static EntitySchema;
+
+    /// The row's id; [`Id::auto`] asks for one.
+    fn id(&self) -> &Id;
+
+    /// Appends the values of [`EntitySchema::fields`], in order, computed ones included.
+    fn encode(&self, values: &mut Vec<Value>);
+
+    /// Reads a row of all fields, in order.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) when a stored value is not of its field's type.
+    fn decode(row: &mut RowCursor<'_>) -> Result<Self>;
+}
+
+/// A field that has a copy on the backend named `N`. Derived.
+#[diagnostic::on_unimplemented(
+    message = "the field has no copy on this backend",
+    label = "no copy there",
+    note = "add one with `#[store(to = \"…\", copy)]`"
+)]
+pub trait HasCopy<N> {
+    /// How the copy lies there.
+    type Placement;
+}
+
+/// The copies of a field that has none.
+#[derive(Debug)]
+pub struct NoCopies;
+
+/// Stands in a [`Field`](super::Field)'s place of a backend's name after `.scan()`.
+#[derive(Debug)]
+pub struct Scanned;
+
+/// The kind that a scanned field has: it runs every operation that the field's class has.
+#[derive(Debug)]
+pub struct Scanner;
+
+impl Backend for Scanner {
+    const KINDS: &'static [&'static str] = &[];
+}
+
+#[diagnostic::do_not_recommend]
+impl<L: Layout> HasBackend<Scanned> for L {
+    type Kind = Scanner;
+}
+
+impl<Op, C: crate::capability::class::Has<Op>, P> crate::capability::Runs<Op, C, P> for Scanner {}

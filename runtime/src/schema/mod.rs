@@ -1,0 +1,16 @@
+//! Entities, fields and layouts as data; which backend holds which part of a row; physical names.
+
+mod entity;
+mod layout;
+mod part;
+mod physical;
+
+pub use entity::{EntitySchema, FieldSchema, IdSource, Index, PlacementSchema};
+pub use layout::{Binding, LayoutEntry};
+pub use part::{Column, Part, Routing};
+pub use physical::{Naming, physical_name};
+
+/// Column that holds a row's version in every part. User fields cannot have this name.
+pub const VERSION_COLUMN: &str = "_hb_version";
+/// Column that holds a row's id in every part.
+pub const ID_COLUMN: &str = "object_id";

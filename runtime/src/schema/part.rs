@@ -1,0 +1,176 @@
+use super::{Binding, EntitySchema, Index, physical_name};
+use crate::capability::Placement;
+use crate::error::{Error, ErrorKind, Result};
+use crate::types::{LogicalType, Metric, Value};
+use std::sync::Arc;
+
+/// What one backend holds of one entity: a table, a collection, an index, a file.
+///
+/// Every part has a row for every row of the entity: id, version, and its columns.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The whole entity.
+    pub entity: &'static EntitySchema,
+    /// The workspace's namespace: two namespaces share nothing.
+    pub namespace: Arc<str>,
+    /// The backend's name in the layout.
+    pub backend: &'static str,
+    /// The kind whose capabilities hold.
+    pub kind: &'static str,
+    /// Whether this part decides that a row exists.
+    pub owner: bool,
+    /// The physical name of the table or collection, within the backend's limit.
+    pub table: String,
+    /// The columns, in the entity's field order.
+    pub columns: Vec<Column>,
+}
+
+/// One field in one part.
+#[derive(Clone, Debug)]
+pub struct Column {
+    /// Position of the field in [`EntitySchema::fields`].
+    pub field: usize,
+    /// The field's name.
+    pub name: &'static str,
+    /// The physical name, within the backend's limit.
+    pub physical: String,
+    /// The logical type.
+    pub logical: LogicalType,
+    /// Whether it may be null.
+    pub nullable: bool,
+    /// How it lies.
+    pub placement: Placement,
+    /// Whether this is a copy.
+    pub copy: bool,
+    /// The index asked for.
+    pub index: Option<Index>,
+    /// Whether values are unique.
+    pub unique: bool,
+    /// The metric of a vector.
+    pub metric: Option<Metric>,
+    /// The value of rows that were written before the field existed.
+    pub default: Option<fn() -> Value>,
+}
+
+impl Part {
+    /// A column and its position, by field name.
+    pub fn column(&self, name: &str) -> Option<(usize, &Column)> {
+        self.columns.iter().enumerate().find(|(_, c)| c.name == name)
+    }
+
+    /// The position of the column that holds a field of the entity.
+    pub fn position_of_field(&self, field: usize) -> Option<usize> {
+        self.columns.iter().position(|c| c.field == field)
+    }
+
+    /// The physical name of the id column.
+    pub fn id_column(&self) -> &str {
+        self.entity.id_column.unwrap_or(super::ID_COLUMN)
+    }
+
+    /// Whether the part lies on a table that exists already and carries no version column.
+    pub fn is_mapped(&self) -> bool {
+        self.entity.table.is_some()
+    }
+
+    /// The groups of columns that are unique, single columns first: positions in [`Part::columns`].
+    pub fn unique_groups(&self) -> Vec<Vec<usize>> {
+        let single = self.columns.iter().enumerate().filter(|(_, c)| c.unique).map(|(i, _)| vec![i]);
+        single.chain(self.groups(self.entity.uniques)).collect()
+    }
+
+    /// The groups of columns that an index covers together.
+    pub fn index_groups(&self) -> Vec<Vec<usize>> {
+        self.groups(self.entity.indexes).collect()
+    }
+
+    fn groups(&self, groups: &'static [&'static [&'static str]]) -> impl Iterator<Item = Vec<usize>> {
+        groups.iter().filter_map(|group| group.iter().map(|name| self.column(name).map(|(i, _)| i)).collect())
+    }
+}
+
+/// Where the parts of one entity lie: the owner's first, then the others in the layout's order.
+#[derive(Clone, Debug)]
+pub struct Routing {
+    /// The entity.
+    pub entity: &'static EntitySchema,
+    /// The parts; `parts[0]` is the owner's.
+    pub parts: Vec<Arc<Part>>,
+}
+
+impl Routing {
+    /// Lays an entity out over a layout's backends.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidSchema`] for a backend the layout lacks, names that collide, or a uniqueness that the owner
+    /// cannot decide.
+    pub fn new(entity: &'static EntitySchema, namespace: &Arc<str>, default: &'static str, bindings: &[Binding]) -> Result<Self> {
+        let owner = entity.owner.unwrap_or(default);
+        let invalid = |why: String| Error::new(ErrorKind::InvalidSchema, why).of_entity(entity.name);
+        if !bindings.iter().any(|b| b.name == owner) {
+            return Err(invalid(format!("the layout has no backend `{owner}` to own the rows")));
+        }
+        let name_of = |backend: &'static str| if backend.is_empty() { default } else { backend };
+        for field in entity.fields {
+            for place in field.placements {
+                if !bindings.iter().any(|b| b.name == name_of(place.backend)) {
+                    return Err(invalid(format!("the layout has no backend `{}`", place.backend)).at_field(field.name));
+                }
+                if place.unique && name_of(place.backend) != owner {
+                    return Err(invalid(format!("unique is decided by the owner `{owner}`: store the field there")).at_field(field.name));
+                }
+            }
+        }
+        let mut parts = Vec::new();
+        for binding in bindings {
+            let columns: Vec<Column> = entity
+                .fields
+                .iter()
+                .enumerate()
+                .flat_map(|(position, field)| field.placements.iter().map(move |place| (position, field, place)))
+                .filter(|(_, _, place)| name_of(place.backend) == binding.name)
+                .map(|(position, field, place)| Column {
+                    field: position,
+                    name: field.name,
+                    physical: physical_name(&binding.driver.description().naming, &[field.stored_name]),
+                    logical: field.logical,
+                    nullable: field.nullable,
+                    placement: place.placement,
+                    copy: place.copy,
+                    index: place.index,
+                    unique: place.unique,
+                    metric: place.metric,
+                    default: field.default,
+                })
+                .collect();
+            let is_owner = binding.name == owner;
+            if columns.is_empty() && !is_owner {
+                continue;
+            }
+            for (i, column) in columns.iter().enumerate() {
+                let taken = |other: &Column| other.physical.eq_ignore_ascii_case(&column.physical);
+                if columns[..i].iter().any(taken) {
+                    return Err(invalid(format!(
+                        "two fields are stored as `{}` on `{}`: give one another name with #[store(name = …)]",
+                        column.physical, binding.name
+                    ))
+                    .at_field(column.name));
+                }
+            }
+            let naming = &binding.driver.description().naming;
+            let table = entity.table.map_or_else(|| physical_name(naming, &[namespace, entity.name]), str::to_owned);
+            let part =
+                Part { entity, namespace: namespace.clone(), backend: binding.name, kind: binding.kind, owner: is_owner, table, columns };
+            if is_owner { parts.insert(0, Arc::new(part)) } else { parts.push(Arc::new(part)) }
+        }
+        for group in entity.uniques {
+            if parts[0].columns.iter().filter(|c| group.contains(&c.name)).count() != group.len() {
+                return Err(invalid(format!(
+                    "unique({}) is decided by the owner `{owner}`: store every field of it there",
+                    group.join(", ")
+                )));
+            }
+        }
+        Ok(Routing { entity, parts })
+    }
+}
