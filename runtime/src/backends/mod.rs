@@ -1,6 +1,8 @@
 //! The backends: one folder a driver. Adding one is a folder, a line in the list below, a feature, and rows in the
 //! capability table.
 
+#[cfg(feature = "_http")]
+pub(crate) mod http;
 mod one_of;
 mod rehearsal;
 
@@ -20,6 +22,8 @@ backends! {
     file: FileStore;
     #[cfg(feature = "sqlite")]
     sqlite: Sqlite;
+    #[cfg(feature = "elasticsearch")]
+    elasticsearch: Elasticsearch;
 }
 
 pub use one_of::OneOf;

@@ -1,0 +1,98 @@
+use std::time::Duration;
+
+use crate::backends::http::{Endpoint, Secret};
+
+/// When written rows become readable by searches. Reads by id always see them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Refresh {
+    /// A write returns when searches see it, which Elasticsearch does once a second by default. Nothing is forced.
+    #[default]
+    WaitFor,
+    /// A write makes its rows readable before it returns: quick to answer, dear to the server under many writes.
+    Immediate,
+    /// A write returns at once, and the next search through this connection makes rows readable first. Other
+    /// connections see them within a second.
+    BeforeSearch,
+}
+
+/// Connects to Elasticsearch 8.13 or later. Nothing secret in it ever prints.
+///
+/// ```no_run
+/// use heavenbase::backends::Elasticsearch;
+/// let search = Elasticsearch::url("https://search.example:9200").api_key("…");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Elasticsearch {
+    pub(super) endpoint: Endpoint,
+    pub(super) refresh: Refresh,
+    pub(super) shards: u32,
+    pub(super) replicas: Option<u32>,
+}
+
+impl Elasticsearch {
+    /// A cluster at an address: `http://host:9200`. A user and a password may stand in it.
+    pub fn url(url: impl Into<String>) -> Self {
+        Elasticsearch { endpoint: Endpoint::new(url), refresh: Refresh::default(), shards: 1, replicas: None }
+    }
+
+    /// Signs in with a user and a password.
+    #[must_use]
+    pub fn basic(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.endpoint.basic = Some((user.into(), Secret::new(password)));
+        self.endpoint.headers.retain(|(name, _)| *name != "authorization");
+        self
+    }
+
+    /// Signs in with an API key in its encoded form.
+    #[must_use]
+    pub fn api_key(self, encoded: impl Into<String>) -> Self {
+        self.authorization(format!("ApiKey {}", encoded.into()))
+    }
+
+    /// Signs in with a bearer token.
+    #[must_use]
+    pub fn bearer(self, token: impl Into<String>) -> Self {
+        self.authorization(format!("Bearer {}", token.into()))
+    }
+
+    fn authorization(mut self, value: String) -> Self {
+        self.endpoint.basic = None;
+        self.endpoint.headers = vec![("authorization", Secret::new(value))];
+        self
+    }
+
+    /// How long one operation may take, retries included: 30 seconds when not said.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.endpoint.timeout = timeout;
+        self
+    }
+
+    /// How often a request is tried again after a temporary failure, where that is safe: 4 times when not said.
+    #[must_use]
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.endpoint.retries = retries;
+        self
+    }
+
+    /// When written rows become readable by searches.
+    #[must_use]
+    pub fn refresh(mut self, refresh: Refresh) -> Self {
+        self.refresh = refresh;
+        self
+    }
+
+    /// Over how many shards a new index is spread: one when not said.
+    #[must_use]
+    pub fn shards(mut self, shards: u32) -> Self {
+        self.shards = shards.max(1);
+        self
+    }
+
+    /// How many replicas a new index has: what the cluster says by default.
+    #[must_use]
+    pub fn replicas(mut self, replicas: u32) -> Self {
+        self.replicas = Some(replicas);
+        self
+    }
+}

@@ -1,0 +1,13 @@
+//! What the drivers over HTTP share: a client with credentials, a deadline and retries, and one mapping from what can
+//! go wrong on the way to this crate's errors.
+//!
+//! Nothing of a request or of an answer's free text goes into an error: engines repeat bound values in their messages.
+
+mod answer;
+mod client;
+mod endpoint;
+mod tls;
+
+pub(crate) use answer::Answer;
+pub(crate) use client::{HttpClient, Method, Request, Safety};
+pub(crate) use endpoint::{Endpoint, Secret, segment};
