@@ -5,6 +5,9 @@
 pub(crate) mod http;
 mod one_of;
 mod rehearsal;
+// What the SQL drivers share; a driver's feature joins the condition: `any(feature = …, feature = …)`.
+#[cfg(feature = "sqlite")]
+pub mod sql;
 
 macro_rules! backends {
     ($($(#[$meta:meta])* $module:ident: $kind:ident;)*) => {

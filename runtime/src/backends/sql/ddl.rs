@@ -1,0 +1,128 @@
+//! Tables and indexes as SQL, and the names of what belongs to a part beside its table.
+
+use super::{Dialect, Sql, Statement};
+use crate::capability::Placement;
+use crate::schema::{Column, Part, VERSION_COLUMN, physical_name};
+use crate::types::LogicalType;
+
+/// The columns in the order in which they lie in the table: what is short and filtered by first, what is long last, so
+/// that a scan passes over it.
+pub fn storage_order(part: &Part) -> Vec<&Column> {
+    let mut columns: Vec<&Column> = part.columns.iter().collect();
+    columns.sort_by_key(|column| match column.logical {
+        LogicalType::Text { max } if max > 1_024 => 1,
+        LogicalType::List(_) => 2,
+        LogicalType::Json => 3,
+        LogicalType::Bytes => 4,
+        LogicalType::Vector(_) => 5,
+        _ => 0,
+    });
+    columns
+}
+
+/// The table: id, version, columns.
+pub fn create_table(dialect: &dyn Dialect, part: &Part) -> Statement {
+    let mut sql = Sql::new(dialect);
+    sql.push("CREATE TABLE ").name(&part.table).push(" (").name(part.id_column()).push(" ");
+    sql.push_type(&dialect.column_type(&LogicalType::Id, Placement::InlineColumn)).push(" NOT NULL PRIMARY KEY, ");
+    sql.name(VERSION_COLUMN).push(" ").push(dialect.version_type()).push(" NOT NULL");
+    for column in storage_order(part) {
+        sql.push(", ").name(&column.physical).push(" ").push_type(&dialect.column_type(&column.logical, column.placement));
+        if !column.nullable {
+            sql.push(" NOT NULL");
+        }
+    }
+    sql.push(")").push(dialect.table_options());
+    sql.finish()
+}
+
+/// Adds a column, nullable: [`fill_column`] then gives old rows their value.
+pub fn add_column(dialect: &dyn Dialect, part: &Part, column: &Column) -> Statement {
+    let mut sql = Sql::new(dialect);
+    sql.push("ALTER TABLE ").name(&part.table).push(" ADD COLUMN ").name(&column.physical).push(" ");
+    sql.push_type(&dialect.column_type(&column.logical, column.placement));
+    sql.finish()
+}
+
+/// Gives rows written before a column existed its default, if it has one.
+pub fn fill_column(dialect: &dyn Dialect, part: &Part, column: &Column) -> Option<Statement> {
+    let value = column.default?();
+    if value.is_null() {
+        return None;
+    }
+    let mut sql = Sql::new(dialect);
+    sql.push("UPDATE ").name(&part.table).push(" SET ").name(&column.physical).push(" = ");
+    sql.bind(dialect.stored(&column.logical, value)).push(" WHERE ").name(&column.physical).push(" IS NULL");
+    Some(sql.finish())
+}
+
+/// The indexes of a part: unique groups, index groups, and columns that ask for one (vectors and words apart).
+pub fn create_indexes(dialect: &dyn Dialect, part: &Part) -> Vec<Statement> {
+    let columns = |group: &[usize]| group.iter().filter_map(|&i| part.columns.get(i)).collect::<Vec<_>>();
+    let mut groups: Vec<(Vec<&Column>, bool)> = part.unique_groups().iter().map(|g| (columns(g), true)).collect();
+    groups.extend(part.index_groups().iter().map(|g| (columns(g), false)));
+    let plain = |c: &&Column| matches!(c.placement, Placement::InlineColumn | Placement::InvertedIndex);
+    groups.extend(part.columns.iter().filter(|c| c.index.is_some() && !c.unique).filter(plain).map(|c| (vec![c], false)));
+    groups.iter().filter_map(|(group, unique)| dialect.index(part, group, *unique)).collect()
+}
+
+/// `CREATE [UNIQUE] INDEX IF NOT EXISTS … ON … (…)`.
+pub fn create_index(dialect: &dyn Dialect, part: &Part, columns: &[&Column], unique: bool) -> Statement {
+    let mut sql = Sql::new(dialect);
+    sql.push(if unique { "CREATE UNIQUE INDEX IF NOT EXISTS " } else { "CREATE INDEX IF NOT EXISTS " });
+    sql.name(&index_name(dialect, part, columns, unique)).push(" ON ").name(&part.table).push(" (");
+    for (i, column) in columns.iter().enumerate() {
+        if i > 0 {
+            sql.push(", ");
+        }
+        sql.name(&column.physical);
+    }
+    sql.push(")");
+    sql.finish()
+}
+
+/// The name of an index. Injective, and never that of a table.
+pub fn index_name(dialect: &dyn Dialect, part: &Part, columns: &[&Column], unique: bool) -> String {
+    let mut path: Vec<&str> = vec![&part.namespace, part.entity.name];
+    path.extend(columns.iter().map(|c| c.physical.as_str()));
+    path.push(if unique { "unique" } else { "index" });
+    physical_name(&dialect.naming(), &path)
+}
+
+/// The name of what belongs to a part beside its table: `purpose` is `items`, `words`, …
+pub fn child_name(dialect: &dyn Dialect, part: &Part, column: Option<&Column>, purpose: &str) -> String {
+    let field = column.map_or("_", |c| c.physical.as_str());
+    physical_name(&dialect.naming(), &[&part.namespace, part.entity.name, field, purpose])
+}
+
+/// The columns whose lists have a child table.
+pub fn side_columns(part: &Part) -> impl Iterator<Item = (usize, &Column)> {
+    part.columns.iter().enumerate().filter(|(_, c)| c.placement == Placement::SideTable)
+}
+
+/// The child table of a list, and the index that finds rows by item. The list itself stays in the row, which answers
+/// reads; the child answers `has`.
+pub fn create_side_table(dialect: &dyn Dialect, part: &Part, column: &Column) -> Vec<Statement> {
+    let child = child_name(dialect, part, Some(column), "items");
+    let item = match column.logical {
+        LogicalType::List(item) => *item,
+        other => other,
+    };
+    let mut table = Sql::new(dialect);
+    table.push("CREATE TABLE IF NOT EXISTS ").name(&child).push(" (").name("owner").push(" ");
+    table.push_type(&dialect.column_type(&LogicalType::Id, Placement::InlineColumn)).push(" NOT NULL, ").name("position").push(" ");
+    table.push_type(&dialect.column_type(&LogicalType::INT, Placement::InlineColumn)).push(" NOT NULL, ").name("item").push(" ");
+    table.push_type(&dialect.column_type(&item, Placement::InlineColumn)).push(" NOT NULL, PRIMARY KEY (");
+    table.name("owner").push(", ").name("position").push("))").push(dialect.table_options());
+    let mut index = Sql::new(dialect);
+    index.push("CREATE INDEX IF NOT EXISTS ").name(&child_name(dialect, part, Some(column), "items_index"));
+    index.push(" ON ").name(&child).push(" (").name("item").push(", ").name("owner").push(")");
+    vec![table.finish(), index.finish()]
+}
+
+/// Drops a table if it is there.
+pub fn drop_table(dialect: &dyn Dialect, table: &str) -> Statement {
+    let mut sql = Sql::new(dialect);
+    sql.push("DROP TABLE IF EXISTS ").name(table);
+    sql.finish()
+}

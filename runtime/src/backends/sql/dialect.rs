@@ -1,0 +1,351 @@
+use std::borrow::Cow;
+
+use super::{Sql, Statement, Term};
+use crate::capability::Placement;
+use crate::driver::{AggregateFunction, NearQuery, native_only};
+use crate::error::{Error, ErrorKind, Result};
+use crate::filter::{Condition, Segment, Test};
+use crate::schema::{Column, Naming, Part};
+use crate::types::{Id, Json, LogicalType, Value};
+
+/// How two values of one family are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// Equal.
+    Eq,
+    /// Not equal.
+    Ne,
+    /// Less.
+    Lt,
+    /// Less or equal.
+    Le,
+    /// Greater.
+    Gt,
+    /// Greater or equal.
+    Ge,
+}
+
+impl Comparison {
+    /// The operator, with blanks around.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Comparison::Eq => " = ",
+            Comparison::Ne => " <> ",
+            Comparison::Lt => " < ",
+            Comparison::Le => " <= ",
+            Comparison::Gt => " > ",
+            Comparison::Ge => " >= ",
+        }
+    }
+
+    /// The comparison that holds exactly where this one does not, nulls apart.
+    #[must_use]
+    pub const fn complement(self) -> Self {
+        match self {
+            Comparison::Eq => Comparison::Ne,
+            Comparison::Ne => Comparison::Eq,
+            Comparison::Lt => Comparison::Ge,
+            Comparison::Le => Comparison::Gt,
+            Comparison::Gt => Comparison::Le,
+            Comparison::Ge => Comparison::Lt,
+        }
+    }
+}
+
+/// A test of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextTest<'a> {
+    /// Case-sensitive substring.
+    Contains(&'a str),
+    /// Case-sensitive prefix.
+    StartsWith(&'a str),
+    /// Case-sensitive suffix.
+    EndsWith(&'a str),
+    /// Substring after simple lower-casing of both sides.
+    IContains(&'a str),
+    /// `%`, `_`, `\`; anchored.
+    Like(&'a str),
+    /// `Like` after simple lower-casing of both sides.
+    ILike(&'a str),
+    /// Rust `regex` syntax; it compiles, as was checked before.
+    Regex(&'a str),
+}
+
+/// A test of a list. The items are never empty and of the list's item type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HasTest {
+    /// The list holds one of these.
+    Any,
+    /// The list holds all of these.
+    All,
+}
+
+/// What one SQL engine says differently. A method without an answer of its own returns [`unsupported`], which a driver
+/// whose [`takes`](Dialect::takes) is true to the capability table never meets.
+///
+/// Methods that write a test write an expression that is TRUE exactly where the test holds, and FALSE or NULL elsewhere.
+pub trait Dialect: Send + Sync + 'static {
+    /// The kind, as in the capability table.
+    fn kind(&self) -> &'static str;
+
+    /// What the engine demands of names.
+    fn naming(&self) -> Naming {
+        Naming::QUOTED
+    }
+
+    /// Writes a quoted name.
+    fn quote(&self, name: &str, text: &mut String) {
+        quote_with('"', '"', name, text);
+    }
+
+    /// Writes the placeholder of the `number`th value, counted from 1.
+    fn placeholder(&self, number: usize, value: &Value, text: &mut String);
+
+    /// Most placeholders in one statement.
+    fn max_parameters(&self) -> usize;
+
+    /// Checks that so many more values can be bound.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`] when they cannot.
+    fn check_parameters(&self, sql: &Sql<'_>, more: usize) -> Result<()> {
+        let most = self.max_parameters();
+        if sql.bound() + more <= most {
+            return Ok(());
+        }
+        let why = format!("a statement of more than {most} values, which is the most that {} takes: ask for fewer at once", self.kind());
+        Err(Error::new(ErrorKind::LimitExceeded, why))
+    }
+
+    /// The type of a column, collation by bytes included, without `NOT NULL`.
+    fn column_type(&self, logical: &LogicalType, placement: Placement) -> Cow<'static, str>;
+
+    /// The type of the version column.
+    fn version_type(&self) -> &'static str {
+        "BIGINT"
+    }
+
+    /// What follows the closing bracket of a `CREATE TABLE`.
+    fn table_options(&self) -> &'static str {
+        ""
+    }
+
+    /// A value in the form in which it lies in a column and is bound: what the engine has no type for (a decimal, a
+    /// list, a JSON value, a vector) becomes text, bytes or a number that compares the same.
+    fn stored(&self, logical: &LogicalType, value: Value) -> Value;
+
+    /// Whether the engine runs a test natively with exactly our meaning.
+    fn takes(&self, part: &Part, test: &Test) -> bool {
+        native_only(part, test)
+    }
+
+    /// Compares a plain term with a value: not null, of the term's family, in logical form.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] for a type without comparison.
+    fn compare(&self, sql: &mut Sql<'_>, term: &Term<'_>, how: Comparison, value: &Value) -> Result<()> {
+        term.write(sql)?;
+        sql.push(how.text()).bind(self.stored(&term.logical(), value.clone()));
+        Ok(())
+    }
+
+    /// Whether a plain term is one of these: not empty, without null, of the term's family, in logical form.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] for a type without comparison.
+    fn is_member(&self, sql: &mut Sql<'_>, term: &Term<'_>, members: &[Value]) -> Result<()> {
+        self.check_parameters(sql, members.len())?;
+        term.write(sql)?;
+        sql.push(" IN (");
+        sql.list(members, ", ", |sql, member| {
+            sql.bind(self.stored(&term.logical(), member.clone()));
+            Ok(())
+        })?;
+        sql.push(")");
+        Ok(())
+    }
+
+    /// Whether the id is one of these, which are sorted.
+    ///
+    /// # Errors
+    /// None by default.
+    fn id_is_one_of(&self, sql: &mut Sql<'_>, part: &Part, ids: &[Id]) -> Result<()> {
+        if ids.is_empty() {
+            sql.push("1 = 0");
+            return Ok(());
+        }
+        self.check_parameters(sql, ids.len())?;
+        Term::id(part).write_column(sql);
+        sql.push(" IN (");
+        sql.list(ids, ", ", |sql, id| {
+            sql.bind(Value::Text(id.as_str().to_owned()));
+            Ok(())
+        })?;
+        sql.push(")");
+        Ok(())
+    }
+
+    /// Tests a text.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] by default.
+    fn text_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, test: TextTest<'_>) -> Result<()> {
+        let _ = (sql, test);
+        Err(unsupported(self.kind(), "a text test", term))
+    }
+
+    /// Whether all words occur, or (`phrase`) stand side by side in this order. Never empty.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] by default.
+    fn words_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, words: &[String], phrase: bool) -> Result<()> {
+        let _ = (sql, words, phrase);
+        Err(unsupported(self.kind(), "a word search", term))
+    }
+
+    /// Tests which items a list holds.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] by default.
+    fn list_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, test: HasTest, items: &[Value]) -> Result<()> {
+        let _ = (sql, test, items);
+        Err(unsupported(self.kind(), "a list test", term))
+    }
+
+    /// Whether a list has exactly these items in this order.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] by default.
+    fn list_equal(&self, sql: &mut Sql<'_>, term: &Term<'_>, items: &Value) -> Result<()> {
+        let _ = (sql, items);
+        Err(unsupported(self.kind(), "list equality", term))
+    }
+
+    /// Writes the number of a list's items, null for a null list.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] by default.
+    fn list_length(&self, sql: &mut Sql<'_>, term: &Term<'_>) -> Result<()> {
+        let _ = sql;
+        Err(unsupported(self.kind(), "the length of a list", term))
+    }
+
+    /// Whether a JSON value equals another: kinds strict, numbers by value.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] by default.
+    fn json_equal(&self, sql: &mut Sql<'_>, term: &Term<'_>, json: &Json) -> Result<()> {
+        let _ = (sql, json);
+        Err(unsupported(self.kind(), "JSON equality", term))
+    }
+
+    /// Tests what lies at a path of a JSON value; nothing there and JSON `null` are null, and so is a null column.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] by default.
+    fn path_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, path: &[Segment], condition: &Condition) -> Result<()> {
+        let _ = (sql, path, condition);
+        Err(unsupported(self.kind(), "a JSON path", term))
+    }
+
+    /// Writes the score of a vector column, higher is better.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] by default.
+    fn score(&self, sql: &mut Sql<'_>, term: &Term<'_>, near: &NearQuery) -> Result<()> {
+        let _ = (sql, near);
+        Err(unsupported(self.kind(), "vector search", term))
+    }
+
+    /// Writes what a search is ordered by, before the id: the alias of the score unless an index wants a distance.
+    ///
+    /// # Errors
+    /// None by default.
+    fn near_order(&self, sql: &mut Sql<'_>, term: &Term<'_>, near: &NearQuery) -> Result<()> {
+        let _ = (term, near);
+        sql.push("\"_hb_score\" DESC");
+        Ok(())
+    }
+
+    /// Writes one key of an order, nulls last in both directions.
+    ///
+    /// # Errors
+    /// None by default.
+    fn order_key(&self, sql: &mut Sql<'_>, term: &Term<'_>, descending: bool) -> Result<()> {
+        if term.nullable() {
+            sql.push("CASE WHEN ");
+            term.write(sql)?;
+            sql.push(" IS NULL THEN 1 ELSE 0 END, ");
+        }
+        term.write(sql)?;
+        sql.push(if descending { " DESC" } else { " ASC" });
+        Ok(())
+    }
+
+    /// Writes how many rows, after how many, with a leading blank. Only called when there is something to write.
+    fn limit(&self, sql: &mut Sql<'_>, limit: Option<usize>, offset: usize) {
+        let whole = |n: usize| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
+        sql.push(" LIMIT ").bind(whole(limit.unwrap_or(usize::MAX)));
+        if offset > 0 {
+            sql.push(" OFFSET ").bind(whole(offset));
+        }
+    }
+
+    /// Writes a measure of a group; `None` counts rows.
+    ///
+    /// # Errors
+    /// None by default.
+    fn measure(&self, sql: &mut Sql<'_>, function: AggregateFunction, term: Option<&Term<'_>>) -> Result<()> {
+        let Some(term) = term else {
+            sql.push("COUNT(*)");
+            return Ok(());
+        };
+        sql.push(match function {
+            AggregateFunction::Count => "COUNT(",
+            AggregateFunction::CountDistinct => "COUNT(DISTINCT ",
+            AggregateFunction::Sum => "SUM(",
+            AggregateFunction::Avg => "AVG(",
+            AggregateFunction::Min => "MIN(",
+            AggregateFunction::Max => "MAX(",
+        });
+        term.write(sql)?;
+        sql.push(")");
+        Ok(())
+    }
+
+    /// The statement that writes whole rows where none is or an older one is. See [`write::upsert`](super::write::upsert)
+    /// for the default, `ON CONFLICT … DO UPDATE … WHERE`.
+    ///
+    /// # Errors
+    /// None by default.
+    fn upsert(&self, part: &Part, columns: &[usize], rows: usize) -> Result<String> {
+        super::write::upsert_on_conflict(self.as_dialect(), part, columns, rows)
+    }
+
+    /// Indexes on columns: the statement, or `None` when this engine cannot index this group. See
+    /// [`ddl::create_index`](super::ddl::create_index).
+    fn index(&self, part: &Part, columns: &[&Column], unique: bool) -> Option<Statement> {
+        Some(super::ddl::create_index(self.as_dialect(), part, columns, unique))
+    }
+
+    /// The dialect as an object.
+    fn as_dialect(&self) -> &dyn Dialect;
+}
+
+/// Writes a name between quotes, the closing one doubled inside.
+pub fn quote_with(open: char, close: char, name: &str, text: &mut String) {
+    text.push(open);
+    for c in name.chars() {
+        text.push(c);
+        if c == close {
+            text.push(close);
+        }
+    }
+    text.push(close);
+}
+
+/// The error of a dialect that was asked for what it does not take.
+pub fn unsupported(kind: &str, what: &str, term: &Term<'_>) -> Error {
+    let field = term.column.map_or(crate::schema::ID_COLUMN, |column| column.name);
+    Error::new(ErrorKind::Unsupported, format!("{kind} does not run {what} natively: write .scan() after the field")).at_field(field)
+}

@@ -1,0 +1,24 @@
+//! What all SQL drivers share: filters, selects, writes, aggregations and tables as [`Statement`]s, over one small
+//! [`Dialect`] an engine.
+//!
+//! Every value is bound, every name quoted: no string from a user becomes query text. A dialect is one file; where an
+//! engine has no native form with exactly the meaning of `docs/semantics.md`, its dialect does not take the test
+//! ([`Dialect::takes`]) and the planner runs it.
+//!
+//! How two-valued logic is kept: `Not` is pushed down to the tests, so that above them stand only `AND` and `OR`. There
+//! SQL's NULL acts as false. A test's text is TRUE exactly where the test holds, and FALSE or NULL elsewhere; its
+//! complement is written apart (`x <> ? OR x IS NULL`), or wrapped in a `CASE`, which knows no NULL.
+
+pub mod aggregate;
+pub mod ddl;
+mod dialect;
+pub mod filter;
+pub mod manifest;
+pub mod select;
+mod statement;
+mod term;
+pub mod write;
+
+pub use dialect::{Comparison, Dialect, HasTest, TextTest, quote_with, unsupported};
+pub use statement::{Sql, Statement};
+pub use term::Term;

@@ -1,0 +1,221 @@
+//! Sub-queries as SQL, page by page along the order (keyset), and what a driver takes of them.
+
+use super::{Comparison, Dialect, Sql, Statement, Term, filter};
+use crate::driver::{OrderKey, Position, Pushdown, SortKey, SubQuery, split_conjunction};
+use crate::error::Result;
+use crate::filter::Filter;
+use crate::schema::{Part, VERSION_COLUMN};
+use crate::types::Value;
+
+/// What a dialect takes of a sub-query, with the text of what it takes.
+pub fn plan(dialect: &dyn Dialect, part: &Part, wanted: &SubQuery) -> Pushdown {
+    let (taken, remainder) = split_conjunction(&wanted.filter, &|f: &Filter| f.all_tests(|test| dialect.takes(part, test)));
+    let whole = remainder.is_all();
+    let mut asked = SubQuery { filter: taken, ..wanted.clone() };
+    if !whole {
+        asked.order.clear();
+        asked.limit = None;
+        asked.offset = 0;
+        asked.near = None;
+    }
+    let text = select(dialect, part, &asked, asked.after.as_ref(), asked.limit, asked.offset);
+    let text = text.map_or_else(|e| format!("not runnable: {e}"), |statement| statement.text);
+    Pushdown { taken: asked.filter, remainder, order: whole, limit: whole, near: whole, text }
+}
+
+/// The columns that a select returns after id and version: those asked for, then the order keys not among them,
+/// which the next page's position needs.
+pub fn selected_columns(query: &SubQuery) -> Vec<usize> {
+    let mut columns = query.columns.clone();
+    for key in &query.order {
+        if let SortKey::Column(position) = key.key
+            && !columns.contains(&position)
+        {
+            columns.push(position);
+        }
+    }
+    columns
+}
+
+/// One page of a sub-query: id, version, [`selected_columns`], and the score of a search.
+/// `after`, `limit` and `offset` are those of the page.
+///
+/// # Errors
+/// As [`filter::write_filter`].
+pub fn select(
+    dialect: &dyn Dialect,
+    part: &Part,
+    query: &SubQuery,
+    after: Option<&Position>,
+    limit: Option<usize>,
+    offset: usize,
+) -> Result<Statement> {
+    let mut sql = Sql::new(dialect);
+    row_head(&mut sql, part, &selected_columns(query))?;
+    let vector = query.near.as_ref().map(|near| Term::column(part, near.column).map(|term| (term, near))).transpose()?;
+    if let Some((term, near)) = &vector {
+        sql.push(", ");
+        dialect.score(&mut sql, term, near)?;
+        sql.push(" AS ").name("_hb_score");
+    }
+    sql.push(" FROM ").name(&part.table).push(" t");
+    let mut conditions = Conditions::default();
+    if let Some(ids) = &query.ids {
+        conditions.begin(&mut sql);
+        dialect.id_is_one_of(&mut sql, part, ids)?;
+    }
+    if let Some((term, _)) = &vector
+        && term.nullable()
+    {
+        conditions.begin(&mut sql);
+        term.write_column(&mut sql);
+        sql.push(" IS NOT NULL");
+    }
+    if !query.filter.is_all() {
+        conditions.begin(&mut sql);
+        filter::write_filter(&mut sql, part, &query.filter)?;
+    }
+    if let Some(position) = after {
+        conditions.begin(&mut sql);
+        write_after(&mut sql, part, &query.order, position)?;
+    }
+    sql.push(" ORDER BY ");
+    if let Some((term, near)) = &vector {
+        dialect.near_order(&mut sql, term, near)?;
+        sql.push(", ");
+    }
+    let mut by_id = false;
+    for key in &query.order {
+        // Nothing is left to order after the id.
+        if by_id {
+            break;
+        }
+        by_id = key.key == SortKey::Id;
+        dialect.order_key(&mut sql, &key_term(part, key)?, key.descending)?;
+        if !by_id {
+            sql.push(", ");
+        }
+    }
+    if !by_id {
+        Term::id(part).write_column(&mut sql);
+    }
+    let limit = match (&query.near, limit) {
+        (Some(near), limit) => Some(near.k.min(limit.unwrap_or(usize::MAX))),
+        (None, limit) => limit,
+    };
+    if limit.is_some() || offset > 0 {
+        dialect.limit(&mut sql, limit, offset);
+    }
+    Ok(sql.finish())
+}
+
+/// Rows by id, in no order: id, version, columns.
+///
+/// # Errors
+/// As [`Dialect::id_is_one_of`].
+pub fn fetch(dialect: &dyn Dialect, part: &Part, ids: &[crate::types::Id], columns: &[usize]) -> Result<Statement> {
+    let mut sql = Sql::new(dialect);
+    row_head(&mut sql, part, columns)?;
+    sql.push(" FROM ").name(&part.table).push(" t WHERE ");
+    dialect.id_is_one_of(&mut sql, part, ids)?;
+    Ok(sql.finish())
+}
+
+/// One row by id, which is the one value to bind: id, version, columns.
+///
+/// # Errors
+/// None for positions within the part.
+pub fn fetch_one(dialect: &dyn Dialect, part: &Part, columns: &[usize]) -> Result<String> {
+    let mut sql = Sql::new(dialect);
+    row_head(&mut sql, part, columns)?;
+    sql.push(" FROM ").name(&part.table).push(" t WHERE ");
+    Term::id(part).write_column(&mut sql);
+    sql.push(" = ").bind(Value::Text(String::new()));
+    Ok(sql.finish().text)
+}
+
+fn row_head(sql: &mut Sql<'_>, part: &Part, columns: &[usize]) -> Result<()> {
+    sql.push("SELECT ");
+    Term::id(part).write_column(sql);
+    if part.is_mapped() {
+        sql.push(", 0");
+    } else {
+        sql.push(", t.").name(VERSION_COLUMN);
+    }
+    for &position in columns {
+        sql.push(", ");
+        Term::column(part, position)?.write_column(sql);
+    }
+    Ok(())
+}
+
+/// `WHERE` before the first condition, `AND` before the others.
+#[derive(Default)]
+pub(super) struct Conditions(bool);
+
+impl Conditions {
+    pub(super) fn begin(&mut self, sql: &mut Sql<'_>) {
+        sql.push(if std::mem::replace(&mut self.0, true) { " AND " } else { " WHERE " });
+    }
+}
+
+fn key_term<'a>(part: &'a Part, key: &OrderKey) -> Result<Term<'a>> {
+    match key.key {
+        SortKey::Column(position) => Term::column(part, position),
+        SortKey::Id => Ok(Term::id(part)),
+    }
+}
+
+/// Rows after a position: `(a after x) OR (a same as x AND ((b after y) OR (b same as y AND id > z)))`, nulls last. The
+/// bound on the first key stands in front of it once more, alone, so that an index can seek to it.
+fn write_after(sql: &mut Sql<'_>, part: &Part, order: &[OrderKey], position: &Position) -> Result<()> {
+    let id = Value::Text(position.id.as_str().to_owned());
+    let keys: Vec<(OrderKey, &Value)> = order.iter().copied().zip(&position.keys).collect();
+    if let Some((first, value)) = keys.first()
+        && first.key != SortKey::Id
+        && !value.is_null()
+    {
+        let term = key_term(part, first)?;
+        if !term.nullable() {
+            let how = if first.descending { Comparison::Le } else { Comparison::Ge };
+            sql.dialect().compare(sql, &term, how, value)?;
+            sql.push(" AND ");
+        }
+    }
+    let mut open = 0;
+    for (key, value) in &keys {
+        let term = key_term(part, key)?;
+        let how = if key.descending { Comparison::Lt } else { Comparison::Gt };
+        if key.key == SortKey::Id {
+            sql.dialect().compare(sql, &term, how, value)?;
+            return close(sql, open);
+        }
+        sql.push("(");
+        open += 1;
+        if value.is_null() {
+            // Nulls are last: only rows with null there come later, by the keys that follow.
+            term.write_column(sql);
+            sql.push(" IS NULL AND ");
+            continue;
+        }
+        sql.dialect().compare(sql, &term, how, value)?;
+        if term.nullable() {
+            sql.push(" OR ");
+            term.write_column(sql);
+            sql.push(" IS NULL");
+        }
+        sql.push(" OR (");
+        open += 1;
+        sql.dialect().compare(sql, &term, Comparison::Eq, value)?;
+        sql.push(" AND ");
+    }
+    sql.dialect().compare(sql, &Term::id(part), Comparison::Gt, &id)?;
+    close(sql, open)
+}
+
+fn close(sql: &mut Sql<'_>, open: usize) -> Result<()> {
+    for _ in 0..open {
+        sql.push(")");
+    }
+    Ok(())
+}
