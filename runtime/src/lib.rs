@@ -1,6 +1,12 @@
 //! One annotated struct over many stores.
 #![deny(missing_docs)]
 
+// The code that derives write says `::heavenbase`, in this crate's own tests too.
+extern crate self as heavenbase;
+
+#[doc(hidden)]
+#[path = "macro_support.rs"]
+pub mod __private;
 pub mod backends;
 pub mod capability;
 pub mod driver;
@@ -8,10 +14,12 @@ pub mod error;
 pub mod exec;
 pub mod filter;
 pub mod plan;
+pub mod prelude;
 pub mod query;
 pub mod schema;
 pub mod types;
 pub mod workspace;
 
 pub use error::{Error, ErrorKind, Result, Status};
+pub use heavenbase_macros::{Entity, Layout};
 pub use query::{Entity, Layout, Query};

@@ -12,6 +12,12 @@ pub mod sql;
 macro_rules! backends {
     ($($(#[$meta:meta])* $module:ident: $kind:ident;)*) => {
         $($(#[$meta])* pub mod $module; $(#[$meta])* pub use $module::$kind;)*
+
+        /// Every kind, and nothing else: for the prelude.
+        pub mod kinds {
+            $($(#[$meta])* pub use super::$kind;)*
+            pub use super::OneOf;
+        }
     };
 }
 

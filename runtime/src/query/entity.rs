@@ -12,7 +12,7 @@ use crate::types::{Id, Value};
     label = "not a layout",
     note = "derive it: `#[derive(Layout)] struct {Self} {{ main: Sqlite }}`"
 )]
-pub trait Layout: Sized + Send + Sync + 'static {
+pub trait Layout: Sized + Send + 'static {
     /// The backends, in the struct's order.
     const ENTRIES: &'static [LayoutEntry];
 
@@ -86,17 +86,13 @@ pub struct NoCopies;
 #[derive(Debug)]
 pub struct Scanned;
 
-/// The kind that a scanned field has: it runs every operation that the field's class has.
+/// The kind that a scanned field has: it runs every operation that the field's class has. The derive of [`Layout`] gives
+/// every layout one, under the name [`Scanned`].
 #[derive(Debug)]
 pub struct Scanner;
 
 impl Backend for Scanner {
     const KINDS: &'static [&'static str] = &[];
-}
-
-#[diagnostic::do_not_recommend]
-impl<L: Layout> HasBackend<Scanned> for L {
-    type Kind = Scanner;
 }
 
 impl<Op, C: crate::capability::class::Has<Op>, P> crate::capability::Runs<Op, C, P> for Scanner {}

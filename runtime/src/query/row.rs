@@ -27,18 +27,19 @@ impl<'a> RowCursor<'a> {
         })
     }
 
-    /// As [`read`](RowCursor::read), with the field's default where nothing is stored.
+    /// As [`read`](RowCursor::read), with the field's default where nothing is stored: a row from before the field. A
+    /// field that may be null keeps the null, which may have been written.
     ///
     /// # Errors
     /// As [`read`](RowCursor::read).
     #[inline]
     pub fn read_or<T: Logical>(&mut self, field: &'static str, default: impl FnOnce() -> T) -> Result<T> {
         match self.values.as_slice().first() {
-            Some(Value::Null) | None => {
+            Some(Value::Null) | None if !T::NULLABLE => {
                 self.values.next();
                 Ok(default())
             }
-            Some(_) => self.read(field),
+            _ => self.read(field),
         }
     }
 

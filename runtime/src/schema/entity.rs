@@ -1,5 +1,6 @@
 use crate::capability::Placement;
-use crate::types::{LogicalType, Metric, Value};
+use crate::capability::placement::Placed;
+use crate::types::{Logical, LogicalType, Metric, Value};
 
 /// An entity as `#[derive(Entity)]` describes it. All data, no code but defaults.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +66,13 @@ pub struct FieldSchema {
     pub computed: bool,
 }
 
+impl FieldSchema {
+    /// A field of a Rust type, not placed yet: what the derive starts from.
+    pub const fn of<T: Logical>(name: &'static str) -> Self {
+        FieldSchema { name, stored_name: name, logical: T::TYPE, nullable: T::NULLABLE, placements: &[], default: None, computed: false }
+    }
+}
+
 /// One place where a field lies.
 #[derive(Clone, Copy, Debug)]
 pub struct PlacementSchema {
@@ -80,6 +88,13 @@ pub struct PlacementSchema {
     pub unique: bool,
     /// The metric of a vector field.
     pub metric: Option<Metric>,
+}
+
+impl PlacementSchema {
+    /// A field's truth on a backend, with nothing asked for: what the derive starts from.
+    pub const fn of<P: Placed>(backend: &'static str) -> Self {
+        PlacementSchema { backend, placement: P::PLACEMENT, copy: false, index: None, unique: false, metric: None }
+    }
 }
 
 /// An index on a field: `index`, or `index = hnsw(m = 16, ef_construction = 64)`.

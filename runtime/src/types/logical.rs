@@ -137,7 +137,12 @@ impl<const N: usize> Logical for Vector<N> {
     }
 }
 
-/// An entity's name, known to a `Ref` without the whole entity.
+/// An entity's name, known to a `Ref` without the whole entity. Derived with `Entity`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an entity",
+    label = "a `Ref` names an entity",
+    note = "derive it: `#[derive(Entity)]`"
+)]
 pub trait Named {
     /// The entity's name.
     const NAME: &'static str;

@@ -1,0 +1,272 @@
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::LitStr;
+use syn::spanned::Spanned;
+
+use super::model::{DefaultModel, EntityModel, FieldModel, StoreModel};
+use crate::names::name_type;
+
+/// The impls of an entity.
+pub fn expand(model: &EntityModel) -> TokenStream {
+    let EntityModel { ident, generics, name, fields, .. } = model;
+    let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
+    let entity = quote!(#ident #type_generics);
+    let layout = model.layout.as_ref().map_or_else(|| quote!(__hb::AnyLayout), |layout| quote!(#layout));
+    let schema = schema(model);
+    let constants = fields.iter().map(|field| constant(field, &entity));
+    let copies = fields.iter().filter(|field| has_copies(field)).map(copies);
+    let checks = fields.iter().map(|field| checks(field, &layout));
+    let writes = fields.iter().map(write);
+    let owner = name_type(&model.owner_name(), model.owner.as_ref().map_or_else(Span::call_site, LitStr::span));
+    let owner_check = model.owner.as_ref().map(|literal| quote_spanned!(literal.span()=> __hb::on::<#layout, #owner>();));
+    let (id, decode) = match model.id {
+        Some(id) => {
+            let reads = fields.iter().map(read);
+            (quote!(&self.#id), quote!(__hb::Ok(Self { #id: row.take_id(), #(#reads),* })))
+        }
+        // After a mistake: never run, as the program does not compile.
+        None => (quote!(::core::unreachable!()), quote!(::core::unreachable!())),
+    };
+    let values = if fields.is_empty() { quote!(_) } else { quote!(values) };
+    let row = if model.id.is_none() { quote!(_) } else { quote!(row) };
+    quote! {
+        #[allow(unused_qualifications, clippy::absolute_paths)]
+        const _: () = {
+            use ::heavenbase::__private as __hb;
+
+            #[allow(private_interfaces)]
+            impl #impl_generics #entity #where_clause {
+                /// The id of the row.
+                pub const OBJECT_ID: __hb::Field<#entity, __hb::Id, #owner, __hb::placement::InlineColumn> = __hb::Field::new("object_id");
+                #(#constants)*
+            }
+
+            impl #impl_generics __hb::Named for #entity #where_clause {
+                const NAME: &'static str = #name;
+            }
+
+            impl #impl_generics __hb::Entity for #entity #where_clause {
+                type Layout = #layout;
+                const SCHEMA: &'static __hb::EntitySchema = &#schema;
+
+                fn id(&self) -> &__hb::Id {
+                    #id
+                }
+
+                fn encode(&self, #values: &mut __hb::Vec<__hb::Value>) {
+                    #(#writes)*
+                }
+
+                fn decode(#row: &mut __hb::RowCursor<'_>) -> __hb::Result<Self> {
+                    #decode
+                }
+            }
+
+            #(#copies)*
+
+            #[allow(dead_code)]
+            fn check #impl_generics () #where_clause {
+                #owner_check
+                #(#checks)*
+            }
+        };
+    }
+}
+
+fn schema(model: &EntityModel) -> TokenStream {
+    let EntityModel { name, .. } = model;
+    let fields = model.fields.iter().map(field_schema);
+    let mut rest = Vec::new();
+    if !model.id_from.is_empty() {
+        let names = model.id_from.iter().map(bare);
+        rest.push(quote!(id: __hb::IdSource::From(&[#(#names),*])));
+    }
+    if let Some(owner) = &model.owner {
+        rest.push(quote!(owner: __hb::Some(#owner)));
+    }
+    for (key, groups) in [(quote!(indexes), &model.indexes), (quote!(uniques), &model.uniques)] {
+        if !groups.is_empty() {
+            let groups = groups.iter().map(|group| {
+                let names = group.iter().map(bare);
+                quote!(&[#(#names),*])
+            });
+            rest.push(quote!(#key: &[#(#groups),*]));
+        }
+    }
+    if let Some(table) = &model.table {
+        rest.push(quote!(table: __hb::Some(#table)));
+    }
+    if let Some(column) = &model.id_column {
+        rest.push(quote!(id_column: __hb::Some(#column)));
+    }
+    if model.read_only {
+        rest.push(quote!(read_only: true));
+    }
+    quote! {
+        __hb::EntitySchema {
+            fields: &[#(#fields),*],
+            #(#rest,)*
+            ..__hb::EntitySchema::new(#name, &[])
+        }
+    }
+}
+
+/// A field's name as text, without `r#`.
+fn bare(name: &Ident) -> String {
+    use syn::ext::IdentExt;
+    name.unraw().to_string()
+}
+
+fn field_schema(field: &FieldModel) -> TokenStream {
+    let FieldModel { name, ty, .. } = field;
+    let placements = field.stores.iter().map(|store| placement_schema(field, store));
+    let mut rest = Vec::new();
+    if let Some(stored) = &field.stored_name {
+        rest.push(quote!(stored_name: #stored));
+    }
+    if let Some(text) = &field.text {
+        let max = text.max;
+        rest.push(quote!(logical: <#ty as __hb::Logical>::TYPE.with_text_max(#max)));
+    } else if let Some(decimal) = &field.decimal {
+        let (precision, scale) = (decimal.precision, decimal.scale);
+        rest.push(quote!(logical: <#ty as __hb::Logical>::TYPE.with_decimal(#precision, #scale)));
+    }
+    if let Some(value) = default_value(field) {
+        rest.push(quote!(default: __hb::Some(|| <#ty as __hb::Logical>::to_value(&#value))));
+    }
+    if field.compute.is_some() {
+        rest.push(quote!(computed: true));
+    }
+    quote! {
+        __hb::FieldSchema {
+            placements: &[#(#placements),*],
+            #(#rest,)*
+            ..__hb::FieldSchema::of::<#ty>(#name)
+        }
+    }
+}
+
+fn placement_schema(field: &FieldModel, store: &StoreModel) -> TokenStream {
+    let backend = store.backend();
+    let placement = placement_type(field, store);
+    let mut rest = Vec::new();
+    if store.copy.is_some() {
+        rest.push(quote!(copy: true));
+    }
+    if let Some(index) = &store.index {
+        let method = &index.method;
+        let parameters = index.parameters.iter().map(|(name, number)| quote!((#name, #number)));
+        rest.push(quote!(index: __hb::Some(__hb::Index { method: #method, parameters: &[#(#parameters),*] })));
+    }
+    if store.unique.is_some() {
+        rest.push(quote!(unique: true));
+    }
+    if let Some(metric) = &store.metric {
+        let variant = Ident::new(metric.variant, Span::call_site());
+        rest.push(quote!(metric: __hb::Some(__hb::Metric::#variant)));
+    }
+    if rest.is_empty() {
+        quote!(__hb::PlacementSchema::of::<#placement>(#backend))
+    } else {
+        quote!(__hb::PlacementSchema { #(#rest,)* ..__hb::PlacementSchema::of::<#placement>(#backend) })
+    }
+}
+
+fn placement_type(field: &FieldModel, store: &StoreModel) -> TokenStream {
+    let ty = field.ty;
+    match &store.placement {
+        Some(placement) => quote!(__hb::placement::#placement),
+        None => quote_spanned!(ty.span()=> __hb::DefaultPlacement<#ty>),
+    }
+}
+
+fn has_copies(field: &FieldModel) -> bool {
+    field.stores.len() > 1
+}
+
+/// The name of the hidden type that knows a field's copies.
+fn copies_type(field: &FieldModel) -> Ident {
+    quote::format_ident!("__Copies_{}", field.constant, span = Span::call_site())
+}
+
+fn constant(field: &FieldModel, entity: &TokenStream) -> TokenStream {
+    let FieldModel { name, constant, docs, ty, .. } = field;
+    let truth = &field.stores[0];
+    let backend = name_type(&truth.backend(), truth.backend_span());
+    let placement = placement_type(field, truth);
+    let copies = has_copies(field).then(|| copies_type(field)).map(|copies| quote!(, #copies));
+    let doc = format!("The field `{name}`.");
+    let gap = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
+    quote! {
+        #[doc = #doc]
+        #gap
+        #(#docs)*
+        pub const #constant: __hb::Field<#entity, #ty, #backend, #placement #copies> = __hb::Field::new(#name);
+    }
+}
+
+fn copies(field: &FieldModel) -> TokenStream {
+    let marker = copies_type(field);
+    let impls = field.stores[1..].iter().map(|store| {
+        let backend = name_type(&store.backend(), store.backend_span());
+        // The marker has no generics, so a placement that follows from a type parameter has to be written out.
+        let placement = placement_type(field, store);
+        quote!(impl __hb::HasCopy<#backend> for #marker { type Placement = #placement; })
+    });
+    quote! {
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, missing_debug_implementations)]
+        pub struct #marker;
+        #(#impls)*
+    }
+}
+
+/// The expression of a field's default.
+fn default_value(field: &FieldModel) -> Option<TokenStream> {
+    let ty = field.ty;
+    Some(match field.default.as_ref()? {
+        DefaultModel::OfType(span) => quote_spanned!(*span=> <#ty as ::core::default::Default>::default()),
+        DefaultModel::Value(value) => match &**value {
+            syn::Expr::Lit(syn::ExprLit { lit: lit @ syn::Lit::Str(_), .. }) => {
+                quote_spanned!(lit.span()=> <#ty as ::core::convert::From<&str>>::from(#lit))
+            }
+            value => quote!(#value),
+        },
+    })
+}
+
+fn write(field: &FieldModel) -> TokenStream {
+    let FieldModel { ident, ty, .. } = field;
+    match &field.compute {
+        Some(function) => quote_spanned!(function.span()=> values.push(<#ty as __hb::Logical>::to_value(&#function(self)));),
+        None => quote!(values.push(<#ty as __hb::Logical>::to_value(&self.#ident));),
+    }
+}
+
+fn read(field: &FieldModel) -> TokenStream {
+    let FieldModel { ident, name, ty, .. } = field;
+    match default_value(field) {
+        Some(value) => quote!(#ident: row.read_or::<#ty>(#name, || #value)?),
+        None => quote!(#ident: row.read::<#ty>(#name)?),
+    }
+}
+
+/// Calls whose bounds are the capability questions of a field, each spanned on what the user wrote.
+fn checks(field: &FieldModel, layout: &TokenStream) -> TokenStream {
+    let ty = field.ty;
+    let stores = field.stores.iter().map(|store| {
+        let span = store.backend_span();
+        let backend = name_type(&store.backend(), span);
+        let placement = placement_type(field, store);
+        let on = quote_spanned!(span=> __hb::on::<#layout, #backend>());
+        let stores = quote_spanned!(ty.span()=> .stores::<#ty, #placement>());
+        let ranks = store.metric.as_ref().map(|metric| {
+            let variant = Ident::new(metric.variant, metric.span);
+            quote_spanned!(metric.span=> .ranks::<#ty, __hb::metric::#variant>())
+        });
+        quote!(#on #stores #ranks;)
+    });
+    let text = field.text.as_ref().map(|text| quote_spanned!(text.span=> __hb::takes_text::<#ty>();));
+    let decimal = field.decimal.as_ref().map(|decimal| quote_spanned!(decimal.span=> __hb::takes_decimal::<#ty>();));
+    quote!(#(#stores)* #text #decimal)
+}

@@ -1,0 +1,122 @@
+use proc_macro2::Span;
+use syn::{Attribute, Expr, Generics, Ident, LitStr, Path, Type};
+
+/// An entity as its derive reads it.
+pub struct EntityModel<'a> {
+    pub ident: &'a Ident,
+    pub generics: &'a Generics,
+    /// The entity's name in storage.
+    pub name: String,
+    /// The layout; absent after a mistake only.
+    pub layout: Option<Type>,
+    pub owner: Option<LitStr>,
+    pub indexes: Vec<Vec<Ident>>,
+    pub uniques: Vec<Vec<Ident>>,
+    pub table: Option<LitStr>,
+    pub id_column: Option<LitStr>,
+    pub read_only: bool,
+    /// The `object_id` field; absent after a mistake only.
+    pub id: Option<&'a Ident>,
+    /// The fields that an id is derived from.
+    pub id_from: Vec<Ident>,
+    /// The other fields, in the struct's order.
+    pub fields: Vec<FieldModel<'a>>,
+}
+
+impl EntityModel<'_> {
+    /// The owner's name; empty for the layout's default.
+    pub fn owner_name(&self) -> String {
+        self.owner.as_ref().map(LitStr::value).unwrap_or_default()
+    }
+}
+
+/// One field of an entity, `object_id` apart.
+pub struct FieldModel<'a> {
+    pub ident: &'a Ident,
+    /// The name without `r#`.
+    pub name: String,
+    /// The name of its constant.
+    pub constant: Ident,
+    pub docs: Vec<&'a Attribute>,
+    pub ty: &'a Type,
+    /// The name in storage, where it is another.
+    pub stored_name: Option<LitStr>,
+    /// Where it lies: the truth first, then the copies. Never empty.
+    pub stores: Vec<StoreModel>,
+    pub text: Option<TextModel>,
+    pub decimal: Option<DecimalModel>,
+    pub default: Option<DefaultModel>,
+    /// The function that computes it.
+    pub compute: Option<Path>,
+}
+
+impl FieldModel<'_> {
+    /// The name in storage.
+    pub fn stored_as(&self) -> String {
+        self.stored_name.as_ref().map_or_else(|| self.name.clone(), LitStr::value)
+    }
+}
+
+/// `#[text(max = 255)]`.
+pub struct TextModel {
+    pub span: Span,
+    pub max: u32,
+}
+
+/// `#[decimal(precision = 12, scale = 2)]`.
+pub struct DecimalModel {
+    pub span: Span,
+    pub precision: u8,
+    pub scale: u8,
+}
+
+/// `#[default]` or `#[default(expression)]`.
+pub enum DefaultModel {
+    OfType(Span),
+    Value(Box<Expr>),
+}
+
+/// One `#[store(…)]`.
+pub struct StoreModel {
+    /// The whole attribute, or the field's name where there is none.
+    pub span: Span,
+    /// The backend; the layout's default when absent.
+    pub to: Option<LitStr>,
+    /// How the field lies there; by its type when absent.
+    pub placement: Option<Ident>,
+    pub index: Option<IndexModel>,
+    pub unique: Option<Span>,
+    pub metric: Option<MetricModel>,
+    pub copy: Option<Span>,
+}
+
+impl StoreModel {
+    /// A field on the default backend.
+    pub fn on_default(span: Span) -> Self {
+        StoreModel { span, to: None, placement: None, index: None, unique: None, metric: None, copy: None }
+    }
+
+    /// The backend's name; empty for the layout's default.
+    pub fn backend(&self) -> String {
+        self.to.as_ref().map(LitStr::value).unwrap_or_default()
+    }
+
+    /// Where a message about the backend belongs.
+    pub fn backend_span(&self) -> Span {
+        self.to.as_ref().map_or(self.span, LitStr::span)
+    }
+}
+
+/// `index`, or `index = method(parameter = number, …)`.
+pub struct IndexModel {
+    pub method: String,
+    pub parameters: Vec<(String, i64)>,
+}
+
+/// `metric = "cosine"`.
+#[derive(Clone)]
+pub struct MetricModel {
+    pub span: Span,
+    /// The variant of `Metric`: `Cosine`.
+    pub variant: &'static str,
+}

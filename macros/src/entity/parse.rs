@@ -1,0 +1,115 @@
+use heck::ToSnakeCase;
+use syn::ext::IdentExt;
+use syn::{Attribute, Data, DeriveInput, Field, Fields, Type};
+
+use super::field;
+use super::model::EntityModel;
+use crate::attributes::{only, read_keys};
+use crate::errors::Errors;
+use crate::names::wrong_backend_name;
+
+/// The name of the field that is the row's id.
+pub const ID: &str = "object_id";
+const KEYS: &[&str] = &["layout", "name", "owner", "index", "unique", "table", "id_column", "read_only"];
+
+/// Reads an entity. What is wrong is recorded, what is right is in the model.
+pub fn parse<'a>(input: &'a DeriveInput, errors: &mut Errors) -> EntityModel<'a> {
+    let mut model = EntityModel {
+        ident: &input.ident,
+        generics: &input.generics,
+        name: input.ident.unraw().to_string().to_snake_case(),
+        layout: None,
+        owner: None,
+        indexes: Vec::new(),
+        uniques: Vec::new(),
+        table: None,
+        id_column: None,
+        read_only: false,
+        id: None,
+        id_from: Vec::new(),
+        fields: Vec::new(),
+    };
+    let fields = match &input.data {
+        Data::Struct(data) => match &data.fields {
+            Fields::Named(fields) => Some(&fields.named),
+            _ => None,
+        },
+        _ => None,
+    };
+    match only(&input.attrs, "entity", errors) {
+        Some(attribute) => read_entity(attribute, &mut model, errors),
+        // Without a struct there is a greater mistake to report.
+        None if fields.is_none() => {}
+        None => errors.on(&input.ident, "no layout: write `#[entity(layout = …)]` on the struct, naming the struct of the backends"),
+    }
+    let Some(fields) = fields else {
+        errors.on(&input.ident, "an entity is a struct with named fields");
+        return model;
+    };
+    for field in fields {
+        let Some(ident) = &field.ident else { continue };
+        if ident.unraw() == ID {
+            model.id = Some(ident);
+            read_id(field, &mut model, errors);
+        } else if let Some(field) = field::parse(field, ident, errors) {
+            model.fields.push(field);
+        }
+    }
+    if model.id.is_none() {
+        errors.on(&input.ident, "no field `object_id: Id`: every entity has one");
+    }
+    model
+}
+
+fn read_entity(attribute: &Attribute, model: &mut EntityModel, errors: &mut Errors) {
+    read_keys(attribute, KEYS, &["index", "unique"], errors, |key| {
+        match key.ident.to_string().as_str() {
+            "layout" => model.layout = Some(key.value()?),
+            "name" => model.name = key.text()?.value(),
+            "owner" => {
+                let owner = key.text()?;
+                if let Some(wrong) = wrong_backend_name(&owner.value()) {
+                    return Err(syn::Error::new(owner.span(), wrong));
+                }
+                model.owner = Some(owner);
+            }
+            "index" => model.indexes.push(key.names()?),
+            "unique" => model.uniques.push(key.names()?),
+            "table" => model.table = Some(key.text()?),
+            "id_column" => model.id_column = Some(key.text()?),
+            _ => {
+                key.alone()?;
+                model.read_only = true;
+            }
+        }
+        Ok(())
+    });
+    if model.layout.is_none() {
+        errors.on(attribute, "no layout: write `#[entity(layout = …)]`, naming the struct of the backends");
+    }
+}
+
+fn read_id(field: &Field, model: &mut EntityModel, errors: &mut Errors) {
+    // By the look of it: a wrong type would otherwise be reported at each of its uses.
+    let is_id =
+        matches!(&field.ty, Type::Path(path) if path.path.segments.last().is_some_and(|s| s.ident == "Id" && s.arguments.is_empty()));
+    if !is_id {
+        errors.on(&field.ty, "`object_id` is of type `Id`");
+        model.id = None;
+    }
+    for attribute in &field.attrs {
+        let Some(name) = attribute.path().get_ident() else { continue };
+        if ["store", "text", "decimal", "default", "compute"].iter().any(|other| name == other) {
+            errors.on(
+                attribute,
+                format!("`#[{name}]` has no meaning on `object_id`: the id lies on every backend that holds a part of the row"),
+            );
+        }
+    }
+    if let Some(attribute) = only(&field.attrs, "id", errors) {
+        read_keys(attribute, &["from"], &[], errors, |key| {
+            model.id_from = key.names()?;
+            Ok(())
+        });
+    }
+}

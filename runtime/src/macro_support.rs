@@ -1,0 +1,112 @@
+//! What the code that derives write names. Not for other use: it changes without notice.
+
+use std::marker::PhantomData;
+
+pub use std::option::Option::Some;
+pub use std::result::Result::Ok;
+pub use std::vec;
+pub use std::vec::Vec;
+
+pub use crate::backends::bind;
+pub use crate::capability::op::metric;
+pub use crate::capability::placement;
+pub use crate::error::Result;
+pub use crate::query::{DefaultPlacement, Entity, Field, HasBackend, HasCopy, Layout, Name, RowCursor, Scanned, Scanner, Slot};
+pub use crate::schema::{Binding, EntitySchema, FieldSchema, IdSource, Index, LayoutEntry, PlacementSchema};
+pub use crate::types::{Id, Logical, Metric, Named, Value};
+
+use crate::capability::{Backend, Ranks, Runs, Stores, class};
+
+/// The kinds of a layout's backend.
+pub const fn kinds_of<L: HasBackend<N>, N>() -> &'static [&'static str] {
+    <L::Kind as Backend>::KINDS
+}
+
+/// A backend of the kind `K`, to be asked what it can do. Each question is a call, so that its answer has a span.
+#[derive(Clone, Copy, Debug)]
+pub struct On<K>(PhantomData<K>);
+
+/// The backend of this name. That it comes as a value keeps the questions after it silent when there is none.
+pub fn on<L: HasBackend<N>, N>() -> On<L::Kind> {
+    On(PhantomData)
+}
+
+impl<K> On<K> {
+    /// It stores fields of the type `T` as `P`.
+    pub fn stores<T: Logical, P>(self) -> Self
+    where
+        K: Stores<T::Class, P>,
+    {
+        self
+    }
+
+    /// It ranks vectors by the metric `M`.
+    pub fn ranks<T: Logical, M>(self) -> Self
+    where
+        T::Class: TakesMetric,
+        K: Ranks<M>,
+    {
+        self
+    }
+}
+
+/// Fields of this type have a greatest length.
+pub fn takes_text<T: Logical>()
+where
+    T::Class: TakesText,
+{
+}
+
+/// Fields of this type have digits to count.
+pub fn takes_decimal<T: Logical>()
+where
+    T::Class: TakesDecimal,
+{
+}
+
+/// A class that `#[text]` speaks of.
+#[diagnostic::on_unimplemented(message = "`#[text]` is for text fields, this is a {Self} field", label = "not a text field")]
+pub trait TakesText {}
+impl TakesText for class::Text {}
+
+/// A class that `#[decimal]` speaks of.
+#[diagnostic::on_unimplemented(message = "`#[decimal]` is for `Decimal` fields, this is a {Self} field", label = "not a `Decimal` field")]
+pub trait TakesDecimal {}
+impl TakesDecimal for class::Decimal {}
+
+/// A class that `metric = "…"` speaks of.
+#[diagnostic::on_unimplemented(message = "a metric is for `Vector` fields, this is a {Self} field", label = "not a vector field")]
+pub trait TakesMetric {}
+impl TakesMetric for class::Vector {}
+
+/// The layout of an entity that names none: it has every backend, so that the one mistake is reported once.
+#[derive(Debug)]
+pub struct AnyLayout;
+
+/// The kind of every backend of [`AnyLayout`]: it can do everything.
+#[derive(Debug)]
+pub struct AnyKind;
+
+impl Layout for AnyLayout {
+    const ENTRIES: &'static [LayoutEntry] = &[];
+
+    async fn connect(self) -> Result<Vec<Binding>> {
+        Ok(Vec::new())
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<N> HasBackend<N> for AnyLayout {
+    type Kind = AnyKind;
+}
+
+impl Backend for AnyKind {
+    const KINDS: &'static [&'static str] = &[];
+}
+
+#[diagnostic::do_not_recommend]
+impl<Op, C, P> Runs<Op, C, P> for AnyKind {}
+#[diagnostic::do_not_recommend]
+impl<C, P> Stores<C, P> for AnyKind {}
+#[diagnostic::do_not_recommend]
+impl<M> Ranks<M> for AnyKind {}
