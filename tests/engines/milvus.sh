@@ -14,6 +14,11 @@ milvus._initialize_data_files('$home/unpacking')" && mv -T "$home/unpacking" "$h
 }
 
 start() {
+    local fixed
+    for fixed in 2380 13333; do
+        # etcd's and the query node's own: they cannot be moved, so a machine holds one Milvus.
+        port_taken "$fixed" && { echo "port $fixed, which Milvus insists on, is taken"; return 1; }
+    done
     choose_port main 19530
     choose_port health 19091
     # The package's own writer of milvus.yaml; it looks for free ports for the parts inside.
