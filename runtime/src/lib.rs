@@ -21,5 +21,5 @@ pub mod types;
 pub mod workspace;
 
 pub use error::{Error, ErrorKind, Result, Status};
-pub use heavenbase_macros::{Entity, Layout};
+pub use heavenbase_macros::{Category, Entity, Layout, Logical, Projection};
 pub use query::{Entity, Layout, Query};

@@ -2,20 +2,23 @@
 
 use std::marker::PhantomData;
 
-pub use std::option::Option::Some;
-pub use std::result::Result::Ok;
+pub use std::option::Option::{self, Some};
+pub use std::result::Result::{Err, Ok};
+pub use std::string::String;
 pub use std::vec;
 pub use std::vec::Vec;
 
 pub use crate::backends::bind;
 pub use crate::capability::op::metric;
-pub use crate::capability::placement;
+pub use crate::capability::{class, placement};
 pub use crate::error::Result;
-pub use crate::query::{DefaultPlacement, Entity, Field, HasBackend, HasCopy, Layout, Name, RowCursor, Scanned, Scanner, Slot};
+pub use crate::query::{
+    DefaultPlacement, Entity, Field, FieldRef, HasBackend, HasCopy, Layout, Name, Projection, RowCursor, Scanned, Scanner, Score, Slot,
+};
 pub use crate::schema::{Binding, EntitySchema, FieldSchema, IdSource, Index, LayoutEntry, PlacementSchema};
-pub use crate::types::{Id, Logical, Metric, Named, Value};
+pub use crate::types::{Id, ListItem, Logical, LogicalType, Metric, Mismatch, Named, Operand, Value};
 
-use crate::capability::{Backend, Ranks, Runs, Stores, class};
+use crate::capability::{Backend, Ranks, Runs, Stores};
 
 /// The kinds of a layout's backend.
 pub const fn kinds_of<L: HasBackend<N>, N>() -> &'static [&'static str] {
@@ -78,6 +81,30 @@ impl TakesDecimal for class::Decimal {}
 #[diagnostic::on_unimplemented(message = "a metric is for `Vector` fields, this is a {Self} field", label = "not a vector field")]
 pub trait TakesMetric {}
 impl TakesMetric for class::Vector {}
+
+/// A field of the type `T` that a projection reads.
+#[derive(Debug)]
+pub struct Selected<T>(FieldRef, PhantomData<fn() -> T>);
+
+/// A field, to be read by a projection.
+pub fn selected<E, T, N, P, C>(field: Field<E, T, N, P, C>) -> Selected<T> {
+    Selected(field.reference(), PhantomData)
+}
+
+impl<T> Selected<T> {
+    /// The field, read as its own type.
+    pub fn read_as<R: Reads<T>>(self) -> FieldRef {
+        self.0
+    }
+}
+
+/// A projection's type that reads a field of the type `T`: that type itself.
+#[diagnostic::on_unimplemented(
+    message = "the entity's field is of type `{T}`, the projection's of type `{Self}`",
+    label = "should be `{T}`"
+)]
+pub trait Reads<T> {}
+impl<T> Reads<T> for T {}
 
 /// The layout of an entity that names none: it has every backend, so that the one mistake is reported once.
 #[derive(Debug)]

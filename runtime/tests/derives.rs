@@ -47,6 +47,42 @@ pub struct Product {
     r#type: String,
     #[store(to = "main")]
     maker: Ref<Product>,
+    color: Option<Color>,
+    colors: Vec<Color>,
+    isbn: Isbn,
+    other_isbns: Vec<Isbn>,
+}
+
+/// Stored by name.
+#[derive(Clone, Copy, Debug, PartialEq, Category)]
+pub enum Color {
+    /// As written.
+    Red,
+    /// Under another name.
+    #[category(rename = "dark blue")]
+    DarkBlue,
+}
+
+/// Stored as text.
+#[derive(Clone, Debug, PartialEq, Logical)]
+pub struct Isbn(String);
+
+/// A newtype that cannot be in a list.
+#[derive(Clone, Debug, PartialEq, Logical)]
+pub struct Settings {
+    json: Json,
+}
+
+/// Some fields.
+#[derive(Debug, PartialEq, Projection)]
+#[projection(of = Product)]
+pub struct Card {
+    object_id: Id,
+    title: String,
+    r#type: String,
+    #[projection(from = price)]
+    cost: Option<Decimal>,
+    score: Score,
 }
 
 fn length(product: &Product) -> i64 {
@@ -66,6 +102,10 @@ fn product() -> Product {
         stock: 3,
         r#type: "big".into(),
         maker: Ref::new("m"),
+        color: Some(Color::DarkBlue),
+        colors: vec![Color::Red],
+        isbn: Isbn("3".into()),
+        other_isbns: vec![Isbn("4".into())],
     }
 }
 
@@ -76,7 +116,7 @@ fn a_schema_says_what_the_attributes_say() {
     assert_eq!(schema.id, IdSource::From(&["title", "brand"]));
     assert_eq!(schema.indexes, [["title", "price"]]);
     assert_eq!(schema.uniques, [["title", "brand"]]);
-    assert_eq!(schema.fields.iter().map(|f| f.name).collect::<Vec<_>>()[7..], ["stock", "type", "maker"]);
+    assert_eq!(schema.fields.iter().map(|f| f.name).collect::<Vec<_>>()[7..10], ["stock", "type", "maker"]);
     let field = |name| schema.field(name).map(|(_, f)| f).ok_or(name).unwrap();
     let title = field("title");
     assert_eq!((title.stored_name, title.logical, title.nullable), ("name", LogicalType::Text { max: 255 }, false));
@@ -134,4 +174,32 @@ fn queries_are_written_with_the_constants() {
     let _: Query<Product, (Id, String, Score)> = query;
     let _ = Query::<Product>::new().group_by(Product::BRAND, (COUNT, Product::STOCK.avg()));
     let _ = Query::<Product>::new().aggregate(Product::PRICE.scan().sum());
+}
+
+#[test]
+fn a_category_is_its_name() {
+    assert_eq!(Color::TYPE, LogicalType::Category(&["Red", "dark blue"]));
+    assert_eq!(Color::DarkBlue.to_value(), Value::Text("dark blue".into()));
+    assert_eq!(Color::from_value(Value::Text("Red".into())), Ok(Color::Red));
+    assert!(Color::from_value(Value::Text("DarkBlue".into())).is_err());
+    let _ = Query::<Product>::new().filter(Product::COLOR.eq(Color::Red) | Product::COLOR.eq(None) | Product::COLORS.has(Color::DarkBlue));
+}
+
+#[test]
+fn a_newtype_is_its_value() {
+    assert_eq!(Isbn::TYPE, LogicalType::TEXT);
+    assert_eq!(Settings { json: Json::Null }.to_value(), Value::Json(Box::new(Json::Null)));
+    let isbn = Isbn("1".into());
+    let query = Query::<Product>::new().filter(Product::ISBN.eq(&isbn) | Product::ISBN.starts_with("1") | Product::OTHER_ISBNS.has(isbn));
+    assert!(format!("{query:?}").contains("other_isbns"));
+}
+
+#[test]
+fn a_projection_asks_for_its_fields() {
+    let fields = Card::fields();
+    assert_eq!(fields.iter().map(|f| &*f.name).collect::<Vec<_>>(), ["object_id", "title", "type", "price"]);
+    let mut values = [Value::Text("e1".into()), Value::Text("desk".into()), Value::Text("big".into()), Value::Null];
+    let card = Card::read(&mut heavenbase::query::RowCursor::new(&mut Id::from("e1"), Some(0.5), &mut values)).unwrap();
+    assert_eq!(card, Card { object_id: Id::from("e1"), title: "desk".into(), r#type: "big".into(), cost: None, score: Score(0.5) });
+    let _: Query<Product, Card> = Query::<Product>::new().select_as::<Card>();
 }

@@ -41,10 +41,12 @@ pub fn expand(model: &EntityModel) -> TokenStream {
                 #(#constants)*
             }
 
+            #[automatically_derived]
             impl #impl_generics __hb::Named for #entity #where_clause {
                 const NAME: &'static str = #name;
             }
 
+            #[automatically_derived]
             impl #impl_generics __hb::Entity for #entity #where_clause {
                 type Layout = #layout;
                 const SCHEMA: &'static __hb::EntitySchema = &#schema;

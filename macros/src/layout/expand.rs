@@ -39,6 +39,7 @@ pub fn expand(model: &LayoutModel) -> TokenStream {
                 #(#slots)*
             }
 
+            #[automatically_derived]
             impl #impl_generics __hb::Layout for #layout #where_clause {
                 const ENTRIES: &'static [__hb::LayoutEntry] = &[#(#entries),*];
 
