@@ -8,12 +8,14 @@ mod page;
 mod pushdown;
 mod reply;
 mod subquery;
+mod total;
 mod write;
 
 pub use page::{IdLookup, Page, PageStream, PageVec};
 pub use pushdown::{Pushdown, native_only, split_conjunction};
 pub use reply::Reply;
 pub use subquery::{Aggregate, AggregateFunction, Group, Measure, NearQuery, OrderKey, Position, SortKey, SubQuery};
+pub use total::Total;
 pub use write::{WriteBatch, WriteMode, WriteReport};
 
 use std::sync::Arc;
