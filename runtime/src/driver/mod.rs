@@ -4,6 +4,7 @@
 //! above. It answers with [`Reply`], which embedded drivers fill at once on the caller's thread and network drivers
 //! later. Contract in `docs/decisions/0002-driver-trait.md`.
 
+mod manifest;
 mod page;
 mod pushdown;
 mod reply;
@@ -11,6 +12,7 @@ mod subquery;
 mod total;
 mod write;
 
+pub use manifest::{Manifest, ManifestColumn};
 pub use page::{IdLookup, Page, PageStream, PageVec};
 pub use pushdown::{Pushdown, native_only, split_conjunction};
 pub use reply::Reply;
