@@ -23,3 +23,4 @@ pub mod workspace;
 pub use error::{Error, ErrorKind, Result, Status};
 pub use heavenbase_macros::{Category, Entity, Layout, Logical, Projection};
 pub use query::{Entity, Layout, Query};
+pub use workspace::Workspace;

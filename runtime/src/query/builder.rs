@@ -69,6 +69,11 @@ impl<E: Entity, Out, W> Query<E, Out, W> {
         self.with_workspace(Detached)
     }
 
+    /// The same query with another plain form, and another way to read its rows.
+    pub(crate) fn reading_as<New>(self, spec: QuerySpec, read: fn(&mut RowCursor<'_>) -> Result<New>) -> Query<E, New, W> {
+        Query { spec, ..self.reading(read) }
+    }
+
     fn reading<New>(self, read: fn(&mut RowCursor<'_>) -> Result<New>) -> Query<E, New, W> {
         Query { spec: self.spec, read, workspace: self.workspace, of: PhantomData }
     }

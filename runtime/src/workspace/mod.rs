@@ -1,1 +1,169 @@
-//! Being written.
+//! The workspace: open, register, write, read, and look after what is stored.
+
+mod clock;
+mod maintain;
+mod open;
+mod patch;
+mod read;
+mod register;
+mod run;
+mod write;
+
+pub use maintain::{Audit, Finding, FindingKind, Repair, Repaired};
+pub use open::OpenLayout;
+pub use patch::Patch;
+pub use run::{Page, Rows};
+
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::Target;
+use crate::query::{Entity, Layout, Query};
+use crate::schema::{Binding, EntitySchema};
+use clock::Clock;
+
+/// The entities of an application on the backends of its layout. Cheap to clone, shared between threads; no call waits
+/// for another one's backend.
+///
+/// ```
+/// use heavenbase::prelude::*;
+///
+/// #[derive(Layout)]
+/// struct Shop {
+///     main: InMem,
+/// }
+///
+/// #[derive(Entity, Debug, PartialEq)]
+/// #[entity(layout = Shop)]
+/// struct Product {
+///     object_id: Id,
+///     title: String,
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// let ws = Workspace::open(Shop { main: InMem::new() }).await?;
+/// ws.register::<Product>().await?;
+/// let desk = Product { object_id: Id::from("e1"), title: "Desk".into() };
+/// ws.upsert(&desk).await?;
+/// assert_eq!(ws.get::<Product>("e1").await?, Some(desk));
+/// # Ok::<(), heavenbase::Error>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Workspace<L> {
+    inner: Arc<Inner>,
+    of: PhantomData<fn() -> L>,
+}
+
+struct Inner {
+    namespace: Arc<str>,
+    bindings: Vec<Binding>,
+    default: &'static str,
+    entities: ArcSwap<HashMap<&'static str, Arc<Registered>>>,
+    registering: tokio::sync::Mutex<()>,
+    clock: Clock,
+}
+
+/// An entity that is registered: where it lies.
+pub(crate) struct Registered {
+    pub(crate) target: Arc<Target>,
+    /// The owner's columns in the entity's order, when the owner holds all fields: the short way of `get`.
+    pub(crate) whole: Option<Vec<usize>>,
+}
+
+impl<L> Clone for Workspace<L> {
+    fn clone(&self) -> Self {
+        Workspace { inner: self.inner.clone(), of: PhantomData }
+    }
+}
+
+impl<L> std::fmt::Debug for Workspace<L> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Workspace").field("namespace", &self.inner.namespace).field("backends", &self.inner.bindings).finish()
+    }
+}
+
+impl<L: Layout> Workspace<L> {
+    /// A query over the rows of `E`, ready to run: all rows, whole, in id order, until it says otherwise.
+    pub fn query<E: Entity<Layout = L>>(&self) -> Query<E, E, Workspace<L>> {
+        Query::new().with_workspace(self.clone())
+    }
+
+    /// The backends of the layout.
+    pub fn backends(&self) -> Backends<'_> {
+        Backends(&self.inner.bindings)
+    }
+
+    /// What the backends of this workspace can do, by their names in the layout.
+    pub fn capabilities(&self) -> WorkspaceCapabilities<'_> {
+        WorkspaceCapabilities(&self.inner.bindings)
+    }
+
+    pub(crate) fn registered(&self, entity: &'static EntitySchema) -> Result<Arc<Registered>> {
+        self.inner.entities.load().get(entity.name).cloned().ok_or_else(|| {
+            Error::new(ErrorKind::NotRegistered, "register the entity first: `ws.register::<…>().await?`").of_entity(entity.name)
+        })
+    }
+}
+
+/// The backends of a workspace's layout: see [`Workspace::backends`].
+#[derive(Clone, Copy, Debug)]
+pub struct Backends<'a>(&'a [Binding]);
+
+impl Backends<'_> {
+    /// Their names, in the layout's order.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.0.iter().map(|b| b.name).collect()
+    }
+
+    /// The kind of one, by name.
+    pub fn kind(&self, name: &str) -> Option<&'static str> {
+        self.0.iter().find(|b| b.name == name).map(|b| b.kind)
+    }
+
+    /// The engine of one with its version, as it names itself.
+    pub fn engine(&self, name: &str) -> Option<String> {
+        self.0.iter().find(|b| b.name == name).map(|b| b.driver.description().engine.clone())
+    }
+}
+
+/// The capability questions, answered for the backends of a workspace: see [`Workspace::capabilities`].
+#[derive(Clone, Copy, Debug)]
+pub struct WorkspaceCapabilities<'a>(&'a [Binding]);
+
+impl WorkspaceCapabilities<'_> {
+    /// Which backends, by name, store `T` and run the operation, and how.
+    pub fn backends<T: crate::types::Logical>(
+        &self,
+        operation: impl Into<crate::capability::Operation>,
+    ) -> Vec<(&'static str, crate::capability::Support)> {
+        let found = crate::capability::backends::<T>(operation);
+        let support = |b: &Binding| found.iter().find(|(kind, _)| *kind == b.kind).map(|(_, s)| (b.name, *s));
+        self.0.iter().filter_map(support).collect()
+    }
+
+    /// Which operations a backend runs on `T` in a placement, and how.
+    pub fn ops<T: crate::types::Logical>(
+        &self,
+        placement: impl Into<crate::capability::Placement>,
+        backend: &str,
+    ) -> Vec<(crate::capability::Operation, crate::capability::Support)> {
+        let kind = self.0.iter().find(|b| b.name == backend).map(|b| b.kind);
+        kind.map(|kind| crate::capability::ops::<T>(placement, kind)).unwrap_or_default()
+    }
+
+    /// How a backend runs one operation on `T` in a placement.
+    pub fn supports<T: crate::types::Logical>(
+        &self,
+        operation: impl Into<crate::capability::Operation>,
+        placement: impl Into<crate::capability::Placement>,
+        backend: &str,
+    ) -> crate::capability::Support {
+        let kind = self.0.iter().find(|b| b.name == backend).map_or("", |b| b.kind);
+        crate::capability::supports::<T>(operation, placement, kind)
+    }
+}

@@ -1,0 +1,466 @@
+//! Writes: the whole batch is checked before the first byte, the owner decides, the other parts follow.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::{Patch, Registered, Workspace};
+use crate::driver::{WriteBatch, WriteMode};
+use crate::error::{Error, ErrorKind, Result, Status};
+use crate::plan::Target;
+use crate::query::{Entity, Layout, Predicate, Query};
+use crate::schema::{EntitySchema, IdSource};
+use crate::types::{Id, Metric, Value, canonical_key};
+
+/// How often an owner is asked again when a newer version was in the way.
+const RETRIES: usize = 16;
+
+/// Rows on their way: ids and the values of all fields, row after row.
+struct Rows {
+    ids: Vec<Id>,
+    values: Vec<Value>,
+}
+
+impl<L: Layout> Workspace<L> {
+    /// Writes a new row; gives its id.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`] when the id is taken, [`ErrorKind::UniqueViolation`], [`ErrorKind::InvalidValue`].
+    pub async fn insert<E: Entity<Layout = L>>(&self, row: &E) -> Result<Id> {
+        self.put(WriteMode::Insert, std::slice::from_ref(row), "insert").await.map(first)
+    }
+
+    /// Writes new rows, all or none on the owner; gives their ids.
+    ///
+    /// # Errors
+    /// As [`insert`](Workspace::insert).
+    pub async fn insert_many<E: Entity<Layout = L>>(&self, rows: &[E]) -> Result<Vec<Id>> {
+        self.put(WriteMode::Insert, rows, "insert_many").await
+    }
+
+    /// Writes a row, new or in the place of the one with its id; gives its id.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`] naming the field, [`ErrorKind::UniqueViolation`]. After an error with
+    /// [`Status::Unknown`] the owner may have the row and another backend not: write it again.
+    pub async fn upsert<E: Entity<Layout = L>>(&self, row: &E) -> Result<Id> {
+        self.put(WriteMode::Upsert, std::slice::from_ref(row), "upsert").await.map(first)
+    }
+
+    /// Writes rows, new or replaced; gives their ids. Every row is checked before the first byte is written.
+    ///
+    /// # Errors
+    /// As [`upsert`](Workspace::upsert); [`ErrorKind::InvalidValue`] when an id occurs twice.
+    pub async fn upsert_many<E: Entity<Layout = L>>(&self, rows: &[E]) -> Result<Vec<Id>> {
+        self.put(WriteMode::Upsert, rows, "upsert_many").await
+    }
+
+    async fn put<E: Entity<Layout = L>>(&self, mode: WriteMode, rows: &[E], operation: &'static str) -> Result<Vec<Id>> {
+        let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation(operation);
+        let registered = self.writable(E::SCHEMA).map_err(named)?;
+        let encoded = encode(rows).map_err(named)?;
+        let ids = encoded.ids.clone();
+        self.write_rows(&registered, mode, encoded).await.map_err(named)?;
+        Ok(ids)
+    }
+
+    fn writable(&self, entity: &'static EntitySchema) -> Result<Arc<Registered>> {
+        if entity.read_only {
+            return Err(Error::new(ErrorKind::Unsupported, "the entity is read_only"));
+        }
+        self.registered(entity)
+    }
+
+    async fn write_rows(&self, registered: &Registered, mode: WriteMode, rows: Rows) -> Result<()> {
+        let fields = registered.target.routing.entity.fields.len();
+        let batch = registered.target.describe(Target::OWNER).max_batch.max(1);
+        let Rows { mut ids, mut values } = rows;
+        while !ids.is_empty() {
+            let rest_ids = ids.split_off(batch.min(ids.len()));
+            let rest_values = values.split_off(ids.len() * fields);
+            self.write_chunk(registered, mode, ids, values).await?;
+            (ids, values) = (rest_ids, rest_values);
+        }
+        Ok(())
+    }
+
+    /// Owner first; rows that met a newer version are tried again with one newer still.
+    async fn write_chunk(&self, registered: &Registered, mode: WriteMode, ids: Vec<Id>, values: Vec<Value>) -> Result<()> {
+        let target = &registered.target;
+        let fields = target.routing.entity.fields.len();
+        let (mut ids, mut values) = (ids, values);
+        for _ in 0..RETRIES {
+            let version = self.inner.clock.next();
+            let others = target.len() > 1;
+            let (kept_ids, kept_values) = if others { (ids.clone(), values.clone()) } else { (Vec::new(), Vec::new()) };
+            let (owner, moved) = part_batch(target, Target::OWNER, mode, version, ids, values);
+            let report = blame(target, Target::OWNER, target.driver(Target::OWNER).write(target.part(Target::OWNER), owner.clone()).await)?;
+            let stale: Vec<usize> = report.stale.iter().map(|(row, _)| *row).collect();
+            report.stale.iter().for_each(|(_, version)| self.inner.clock.seen(*version));
+            if others {
+                let done = without(&kept_ids, &kept_values, fields, &stale);
+                self.write_others(target, WriteMode::Upsert, version, done).await?;
+            }
+            if stale.is_empty() {
+                return Ok(());
+            }
+            let (all_ids, all_values) =
+                if others { (kept_ids, kept_values) } else { (owner.ids.clone(), moved.unwrap_or_else(|| whole_values(target, &owner))) };
+            (ids, values) = only(&all_ids, &all_values, fields, &stale);
+        }
+        Err(busy())
+    }
+
+    async fn write_others(&self, target: &Target, mode: WriteMode, version: i64, rows: Rows) -> Result<()> {
+        if rows.ids.is_empty() {
+            return Ok(());
+        }
+        let fields = target.routing.entity.fields.len();
+        let write = |part: usize| {
+            let rows = &rows;
+            async move {
+                let limit = target.describe(part).max_batch.max(1);
+                for start in (0..rows.ids.len()).step_by(limit) {
+                    let end = (start + limit).min(rows.ids.len());
+                    let values = rows.values[start * fields..end * fields].to_vec();
+                    let (batch, _) = part_batch(target, part, mode, version, rows.ids[start..end].to_vec(), values);
+                    blame(target, part, target.driver(part).write(target.part(part), batch).await)
+                        .map_err(|e| e.with_status(Status::Unknown).with("written on", target.part(Target::OWNER).backend))?;
+                }
+                Ok::<(), Error>(())
+            }
+        };
+        futures_util::future::try_join_all((1..target.len()).map(write)).await.map(drop)
+    }
+
+    /// Changes some fields of the row with this id. Says whether there was one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`] naming the field, [`ErrorKind::UniqueViolation`].
+    pub async fn update<E: Entity<Layout = L>>(&self, id: impl Into<Id>, patch: Patch<E>) -> Result<bool> {
+        let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation("update");
+        self.patch_ids(vec![id.into()], &patch).await.map(|n| n > 0).map_err(named)
+    }
+
+    /// Changes some fields of every row that satisfies a condition; gives how many. Rows are found first, then changed
+    /// in batches; a row that stops matching in between is changed all the same.
+    ///
+    /// # Errors
+    /// As [`update`](Workspace::update).
+    pub async fn update_where<E: Entity<Layout = L>>(&self, predicate: Predicate<E>, patch: Patch<E>) -> Result<u64> {
+        let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation("update_where");
+        let ids = self.ids_where(predicate).await.map_err(named)?;
+        self.patch_ids(ids, &patch).await.map_err(named)
+    }
+
+    async fn ids_where<E: Entity<Layout = L>>(&self, predicate: Predicate<E>) -> Result<Vec<Id>> {
+        let query: Query<E, E, Workspace<L>> = self.query::<E>().filter(predicate);
+        query.ids().await
+    }
+
+    async fn patch_ids<E: Entity<Layout = L>>(&self, ids: Vec<Id>, patch: &Patch<E>) -> Result<u64> {
+        let entity = E::SCHEMA;
+        let registered = self.writable(entity)?;
+        let mut sets = Vec::with_capacity(patch.sets.len());
+        for (name, value) in &patch.sets {
+            let (field, schema) = entity.field(name).ok_or_else(|| {
+                Error::new(ErrorKind::InvalidQuery, "object_id cannot be changed: insert a new row").at_field(name.to_string())
+            })?;
+            if schema.computed {
+                return Err(
+                    Error::new(ErrorKind::InvalidQuery, "the field is computed: change what it is computed from").at_field(schema.name)
+                );
+            }
+            check_value(entity, field, value)?;
+            sets.push((field, value.clone()));
+        }
+        if sets.is_empty() || ids.is_empty() {
+            return Ok(0);
+        }
+        let computes = entity.fields.iter().any(|f| f.computed);
+        let chunk = (0..registered.target.len())
+            .map(|p| registered.target.describe(p))
+            .map(|d| d.max_batch.min(d.max_ids))
+            .min()
+            .unwrap_or(1)
+            .max(1);
+        let mut changed = 0;
+        for ids in ids.chunks(chunk) {
+            ids.iter().try_for_each(Id::check)?;
+            changed += if computes {
+                self.patch_recomputed::<E>(&registered, ids.to_vec(), &sets).await?
+            } else {
+                self.patch_fields(&registered, ids.to_vec(), &sets).await?
+            };
+        }
+        Ok(changed)
+    }
+
+    /// Sets the fields on their parts, and the new version on all others.
+    async fn patch_fields(&self, registered: &Registered, mut ids: Vec<Id>, sets: &[(usize, Value)]) -> Result<u64> {
+        let target = &registered.target;
+        let mut changed = 0;
+        for _ in 0..RETRIES {
+            let version = self.inner.clock.next();
+            let batch_for = |part: usize, ids: Vec<Id>| {
+                let held = target.part(part);
+                // A copy on another part is set too: every column of the field in this part.
+                let columns: Vec<(usize, &Value)> = held
+                    .columns
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(at, c)| sets.iter().find(|(f, _)| *f == c.field).map(|(_, v)| (at, v)))
+                    .collect();
+                let values = ids.iter().flat_map(|_| columns.iter().map(|(_, v)| (*v).clone())).collect();
+                let columns = columns.into_iter().map(|(at, _)| at).collect();
+                Arc::new(WriteBatch { mode: WriteMode::Patch, version, ids, columns, values, expected: Vec::new() })
+            };
+            let owner = batch_for(Target::OWNER, ids.clone());
+            let report = blame(target, Target::OWNER, target.driver(Target::OWNER).write(target.part(Target::OWNER), owner).await)?;
+            report.stale.iter().for_each(|(_, version)| self.inner.clock.seen(*version));
+            let stale: HashSet<usize> = report.stale.iter().map(|(row, _)| *row).collect();
+            let left: HashSet<usize> = stale.iter().copied().chain(report.missing.iter().copied()).collect();
+            let done: Vec<Id> = ids.iter().enumerate().filter(|(i, _)| !left.contains(i)).map(|(_, id)| id.clone()).collect();
+            changed += done.len() as u64;
+            if !done.is_empty() {
+                for part in 1..target.len() {
+                    let written = target.driver(part).write(target.part(part), batch_for(part, done.clone())).await;
+                    blame(target, part, written)
+                        .map_err(|e| e.with_status(Status::Unknown).with("written on", target.part(Target::OWNER).backend))?;
+                }
+            }
+            if stale.is_empty() {
+                return Ok(changed);
+            }
+            ids = ids.into_iter().enumerate().filter(|(i, _)| stale.contains(i)).map(|(_, id)| id).collect();
+        }
+        Err(busy())
+    }
+
+    /// Reads the rows, sets the fields, computes anew and writes the rows if nobody else did in between.
+    async fn patch_recomputed<E: Entity<Layout = L>>(
+        &self,
+        registered: &Registered,
+        mut ids: Vec<Id>,
+        sets: &[(usize, Value)],
+    ) -> Result<u64> {
+        let target = &registered.target;
+        let fields = target.routing.entity.fields.len();
+        let columns: Vec<usize> = (0..target.part(Target::OWNER).columns.len()).collect();
+        let mut changed = 0;
+        for _ in 0..RETRIES {
+            let version = self.inner.clock.next();
+            let mut page = super::read::page_of::<E>(registered, &ids).await?;
+            let (mut found, mut expected, mut values) = (Vec::new(), Vec::new(), Vec::new());
+            for row in 0..page.len() {
+                let (mut id, stored) = (page.ids[row].clone(), page.versions[row]);
+                let cells = page.row_mut(row);
+                sets.iter().for_each(|(field, value)| cells[*field] = value.clone());
+                let entity = E::decode(&mut crate::query::RowCursor::new(&mut id, None, cells))?;
+                let before = values.len();
+                entity.encode(&mut values);
+                for (field, value) in values[before..].iter().enumerate() {
+                    check_value(E::SCHEMA, field, value)?;
+                }
+                found.push(id);
+                expected.push(stored);
+            }
+            if found.is_empty() {
+                return Ok(changed);
+            }
+            let (owner, _) = part_batch(target, Target::OWNER, WriteMode::Patch, version, found.clone(), values.clone());
+            let owner = Arc::new(WriteBatch { columns: columns.clone(), expected, ..(*owner).clone() });
+            let report = blame(target, Target::OWNER, target.driver(Target::OWNER).write(target.part(Target::OWNER), owner).await)?;
+            report.stale.iter().for_each(|(_, version)| self.inner.clock.seen(*version));
+            let stale: Vec<usize> = report.stale.iter().map(|(row, _)| *row).collect();
+            let skip: Vec<usize> = stale.iter().copied().chain(report.missing.iter().copied()).collect();
+            let done = without(&found, &values, fields, &skip);
+            changed += done.ids.len() as u64;
+            self.write_others(target, WriteMode::Upsert, version, done).await?;
+            if stale.is_empty() {
+                return Ok(changed);
+            }
+            ids = stale.into_iter().map(|row| found[row].clone()).collect();
+        }
+        Err(busy())
+    }
+
+    /// Removes the row with this id. Says whether it was there.
+    ///
+    /// # Errors
+    /// What the backends say. After [`Status::Unknown`] another backend may still have its part: delete again.
+    pub async fn delete<E: Entity<Layout = L>>(&self, id: impl Into<Id>) -> Result<bool> {
+        self.delete_many::<E>([id.into()]).await.map(|n| n > 0).map_err(|e| e.in_operation("delete"))
+    }
+
+    /// Removes the rows with these ids; gives how many were there.
+    ///
+    /// # Errors
+    /// As [`delete`](Workspace::delete).
+    pub async fn delete_many<E: Entity<Layout = L>>(&self, ids: impl IntoIterator<Item = Id>) -> Result<u64> {
+        let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation("delete_many");
+        self.delete_ids(self.writable(E::SCHEMA).map_err(named)?, ids.into_iter().collect()).await.map_err(named)
+    }
+
+    /// Removes every row that satisfies a condition; gives how many.
+    ///
+    /// # Errors
+    /// As [`delete`](Workspace::delete).
+    pub async fn delete_where<E: Entity<Layout = L>>(&self, predicate: Predicate<E>) -> Result<u64> {
+        let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation("delete_where");
+        let registered = self.writable(E::SCHEMA).map_err(named)?;
+        let ids = self.ids_where(predicate).await.map_err(named)?;
+        self.delete_ids(registered, ids).await.map_err(named)
+    }
+
+    async fn delete_ids(&self, registered: Arc<Registered>, mut ids: Vec<Id>) -> Result<u64> {
+        let target = &registered.target;
+        ids.sort_unstable();
+        ids.dedup();
+        let chunk = (0..target.len()).map(|p| target.describe(p).max_batch).min().unwrap_or(1).max(1);
+        let mut removed = 0;
+        for ids in ids.chunks(chunk) {
+            let mut ids = ids.to_vec();
+            for attempt in 0..=RETRIES {
+                if attempt == RETRIES {
+                    return Err(busy());
+                }
+                let version = self.inner.clock.next();
+                let batch =
+                    WriteBatch { mode: WriteMode::Delete, version, ids, columns: Vec::new(), values: Vec::new(), expected: Vec::new() };
+                let batch = Arc::new(batch);
+                let report =
+                    blame(target, Target::OWNER, target.driver(Target::OWNER).write(target.part(Target::OWNER), batch.clone()).await)?;
+                report.stale.iter().for_each(|(_, version)| self.inner.clock.seen(*version));
+                let stale: HashSet<usize> = report.stale.iter().map(|(row, _)| *row).collect();
+                removed += (batch.len() - stale.len() - report.missing.len()) as u64;
+                // Parts of ids that the owner does not have are orphans: they go too.
+                let gone: Vec<Id> = batch.ids.iter().enumerate().filter(|(i, _)| !stale.contains(i)).map(|(_, id)| id.clone()).collect();
+                if !gone.is_empty() {
+                    let others = Arc::new(WriteBatch { ids: gone, ..(*batch).clone() });
+                    for part in 1..target.len() {
+                        blame(target, part, target.driver(part).write(target.part(part), others.clone()).await)
+                            .map_err(|e| e.with_status(Status::Unknown).with("deleted on", target.part(Target::OWNER).backend))?;
+                    }
+                }
+                if stale.is_empty() {
+                    break;
+                }
+                ids = batch.ids.iter().enumerate().filter(|(i, _)| stale.contains(i)).map(|(_, id)| id.clone()).collect();
+            }
+        }
+        Ok(removed)
+    }
+}
+
+fn first(ids: Vec<Id>) -> Id {
+    ids.into_iter().next().unwrap_or_default()
+}
+
+fn busy() -> Error {
+    Error::new(ErrorKind::Conflict, "other writers kept changing the same rows: try again").with_status(Status::Temporary)
+}
+
+fn blame<T>(target: &Target, part: usize, result: Result<T>) -> Result<T> {
+    result.map_err(|e| e.on_backend(target.part(part).backend))
+}
+
+/// Turns structs into checked values; assigns ids.
+fn encode<E: Entity>(rows: &[E]) -> Result<Rows> {
+    let entity = E::SCHEMA;
+    let width = entity.fields.len();
+    let mut encoded = Rows { ids: Vec::with_capacity(rows.len()), values: Vec::with_capacity(rows.len() * width) };
+    for (row, item) in rows.iter().enumerate() {
+        let start = encoded.values.len();
+        item.encode(&mut encoded.values);
+        let at_row = |e: Error| if rows.len() > 1 { e.with("row", row) } else { e };
+        for (field, value) in encoded.values[start..].iter().enumerate() {
+            check_value(entity, field, value).map_err(at_row)?;
+        }
+        let id = if item.id().is_auto() { assigned(entity, &encoded.values[start..]).map_err(at_row)? } else { item.id().clone() };
+        id.check().map_err(at_row)?;
+        encoded.ids.push(id);
+    }
+    if encoded.ids.len() > 1 {
+        let mut seen = HashSet::with_capacity(encoded.ids.len());
+        if let Some(row) = encoded.ids.iter().position(|id| !seen.insert(id.as_str())) {
+            let why = "an id occurs twice in one batch: which row should win is not said";
+            return Err(Error::new(ErrorKind::InvalidValue, why).at_field("object_id").with("row", row).with("id", &encoded.ids[row]));
+        }
+    }
+    Ok(encoded)
+}
+
+fn assigned(entity: &EntitySchema, values: &[Value]) -> Result<Id> {
+    let IdSource::From(fields) = entity.id else { return Ok(Id::random()) };
+    let mut key = entity.name.as_bytes().to_vec();
+    for name in fields {
+        let (field, _) = entity.field(name).ok_or_else(|| {
+            Error::new(ErrorKind::InvalidSchema, "the id is made from a field that the entity does not have").at_field(*name)
+        })?;
+        canonical_key(&values[field], &mut key);
+    }
+    let digest = blake3::hash(&key);
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest.as_bytes()[..16]);
+    Ok(Id::from(uuid::Builder::from_custom_bytes(bytes).into_uuid()))
+}
+
+/// Checks one value against its field.
+fn check_value(entity: &EntitySchema, field: usize, value: &Value) -> Result<()> {
+    let schema = &entity.fields[field];
+    let named = |e: Error| e.at_field(schema.name);
+    if value.is_null() && !schema.nullable {
+        return Err(named(Error::new(ErrorKind::InvalidValue, "a null in a field that is not optional")));
+    }
+    schema.logical.check(value).map_err(named)?;
+    if let Value::Vector(numbers) = value
+        && schema
+            .placements
+            .iter()
+            .any(|p| p.metric.unwrap_or_default() == Metric::Cosine && p.placement == crate::capability::Placement::VectorIndex)
+        && numbers.iter().all(|n| *n == 0.0)
+    {
+        return Err(named(Error::new(ErrorKind::InvalidValue, "a zero vector has no direction: with metric cosine use None instead")));
+    }
+    Ok(())
+}
+
+/// The batch of one part; moves the values where the part holds every field in order, and hands nothing back then.
+fn part_batch(
+    target: &Target,
+    part: usize,
+    mode: WriteMode,
+    version: i64,
+    ids: Vec<Id>,
+    values: Vec<Value>,
+) -> (Arc<WriteBatch>, Option<Vec<Value>>) {
+    let held = target.part(part);
+    let width = target.routing.entity.fields.len();
+    let columns: Vec<usize> = (0..held.columns.len()).collect();
+    let in_order = held.columns.len() == width && held.columns.iter().enumerate().all(|(i, c)| c.field == i);
+    if in_order {
+        return (Arc::new(WriteBatch { mode, version, ids, columns, values, expected: Vec::new() }), None);
+    }
+    let picked = (0..ids.len())
+        .flat_map(|row| held.columns.iter().map(move |c| (row, c.field)))
+        .map(|(row, f)| values[row * width + f].clone())
+        .collect();
+    (Arc::new(WriteBatch { mode, version, ids, columns, values: picked, expected: Vec::new() }), Some(values))
+}
+
+/// The values of all fields from a batch that holds them in order.
+fn whole_values(_: &Target, batch: &WriteBatch) -> Vec<Value> {
+    batch.values.clone()
+}
+
+fn without(ids: &[Id], values: &[Value], width: usize, rows: &[usize]) -> Rows {
+    let skip: HashSet<usize> = rows.iter().copied().collect();
+    let keep: Vec<usize> = (0..ids.len()).filter(|row| !skip.contains(row)).collect();
+    let (ids, values) = only(ids, values, width, &keep);
+    Rows { ids, values }
+}
+
+fn only(ids: &[Id], values: &[Value], width: usize, rows: &[usize]) -> (Vec<Id>, Vec<Value>) {
+    let picked = rows.iter().flat_map(|row| values[row * width..(row + 1) * width].iter().cloned()).collect();
+    (rows.iter().map(|row| ids[*row].clone()).collect(), picked)
+}
