@@ -27,8 +27,7 @@ fn node(sql: &mut Sql<'_>, part: &Part, filter: &Filter, negated: bool) -> Resul
 fn join(sql: &mut Sql<'_>, part: &Part, parts: &[Filter], negated: bool, word: &'static str, empty: bool) -> Result<()> {
     match parts {
         [] => {
-            constant(sql, empty);
-            Ok(())
+            always(sql, empty)
         }
         [only] => node(sql, part, only, negated),
         _ => {
@@ -42,6 +41,12 @@ fn join(sql: &mut Sql<'_>, part: &Part, parts: &[Filter], negated: bool, word: &
 
 fn constant(sql: &mut Sql<'_>, holds: bool) {
     sql.push(if holds { "1 = 1" } else { "1 = 0" });
+}
+
+/// [`constant`], as the whole of a test.
+fn always(sql: &mut Sql<'_>, holds: bool) -> Result<()> {
+    constant(sql, holds);
+    Ok(())
 }
 
 fn test_node(sql: &mut Sql<'_>, part: &Part, test: &Test, negated: bool) -> Result<()> {
@@ -149,7 +154,7 @@ fn ordered(sql: &mut Sql<'_>, term: &Term<'_>, how: Comparison, value: &Value, n
         let below = matches!(how, Comparison::Lt | Comparison::Le);
         // Every stored float is finite: it is below infinity and above its negative; NaN compares with nothing.
         let holds = if below { number > 0.0 } else { number < 0.0 };
-        return if holds { is_null(sql, term, negated) } else { Ok(constant(sql, negated)) };
+        return if holds { is_null(sql, term, negated) } else { always(sql, negated) };
     }
     compared(sql, term, how, value, negated)
 }
@@ -176,16 +181,8 @@ fn member(sql: &mut Sql<'_>, term: &Term<'_>, members: &[Value], negated: bool) 
     let with_null = members.iter().any(Value::is_null) && term.nullable();
     let values: Vec<Value> = members.iter().filter(|m| !m.is_null() && fits(&logical, m) && infinite(m).is_none()).cloned().collect();
     let plain = !matches!(logical, LogicalType::Json | LogicalType::List(_));
-    if plain && !values.is_empty() && !with_null && !(negated && term.nullable()) {
-        if negated {
-            sql.push("NOT ");
-            sql.push("(");
-        }
-        sql.dialect().is_member(sql, term, &values)?;
-        if negated {
-            sql.push(")");
-        }
-        return Ok(());
+    if plain && !values.is_empty() && !with_null && !negated {
+        return sql.dialect().is_member(sql, term, &values);
     }
     complement(sql, negated, |sql| {
         sql.push("(");
@@ -224,8 +221,8 @@ fn has(sql: &mut Sql<'_>, term: &Term<'_>, test: HasTest, items: &[Value], negat
     let possible: Vec<Value> = items.iter().filter(|i| fits(item, i) && infinite(i).is_none()).cloned().collect();
     match test {
         HasTest::All if items.is_empty() => is_null(sql, term, negated),
-        HasTest::All if possible.len() < items.len() => Ok(constant(sql, negated)),
-        HasTest::Any if possible.is_empty() => Ok(constant(sql, negated)),
+        HasTest::All if possible.len() < items.len() => always(sql, negated),
+        HasTest::Any if possible.is_empty() => always(sql, negated),
         _ => complement(sql, negated, |sql| sql.dialect().list_test(sql, term, test, &possible)),
     }
 }

@@ -219,3 +219,12 @@ fn close(sql: &mut Sql<'_>, open: usize) -> Result<()> {
     }
     Ok(())
 }
+
+/// All ids, in no order.
+pub fn fetch_ids(dialect: &dyn Dialect, part: &Part) -> String {
+    let mut sql = Sql::new(dialect);
+    sql.push("SELECT ");
+    Term::id(part).write_column(&mut sql);
+    sql.push(" FROM ").name(&part.table).push(" t");
+    sql.finish().text
+}

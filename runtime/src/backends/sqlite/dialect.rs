@@ -1,0 +1,242 @@
+use std::borrow::Cow;
+
+use super::{codec, functions};
+use crate::backends::sql::ddl::child_name;
+use crate::backends::sql::{Dialect, HasTest, Sql, Term, TextTest};
+use crate::capability::Placement;
+use crate::driver::{AggregateFunction, NearQuery};
+use crate::error::{Error, ErrorKind, Result};
+use crate::filter::{Condition, Segment};
+use crate::schema::Part;
+use crate::types::{Id, Json, LogicalType, Value, lower_simple};
+
+/// SQLite's SQL.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SqliteDialect;
+
+/// Members of a list bound one by one; beyond, as one JSON array, so that the statement's text stays short.
+const BOUND_MEMBERS: usize = 16;
+
+impl Dialect for SqliteDialect {
+    fn kind(&self) -> &'static str {
+        "sqlite"
+    }
+
+    fn as_dialect(&self) -> &dyn Dialect {
+        self
+    }
+
+    fn placeholder(&self, _: usize, _: &Value, text: &mut String) {
+        text.push('?');
+    }
+
+    fn max_parameters(&self) -> usize {
+        32_766
+    }
+
+    fn version_type(&self) -> &'static str {
+        "INTEGER"
+    }
+
+    fn table_options(&self) -> &'static str {
+        " STRICT, WITHOUT ROWID"
+    }
+
+    fn column_type(&self, logical: &LogicalType, _: Placement) -> Cow<'static, str> {
+        Cow::Borrowed(match logical {
+            LogicalType::Bool | LogicalType::Int { .. } | LogicalType::Timestamp | LogicalType::Date | LogicalType::Duration => "INTEGER",
+            // A column of type REAL stores whole numbers as integers, and -0.0 as 0.
+            LogicalType::Float => "ANY",
+            LogicalType::Bytes | LogicalType::Uuid | LogicalType::Vector(_) => "BLOB",
+            _ => "TEXT",
+        })
+    }
+
+    fn stored(&self, _: &LogicalType, value: Value) -> Value {
+        // `codec` gives each value its form when it is bound.
+        value
+    }
+
+    fn is_member(&self, sql: &mut Sql<'_>, term: &Term<'_>, members: &[Value]) -> Result<()> {
+        let as_json = members.len() > BOUND_MEMBERS && members.iter().all(|m| matches!(m, Value::Text(_) | Value::Int(_)));
+        if !as_json {
+            self.check_parameters(sql, members.len())?;
+        }
+        term.write(sql)?;
+        sql.push(" IN (");
+        if as_json {
+            sql.push("SELECT value FROM json_each(").bind(Value::Text(codec::list_json(members).to_string())).push(")");
+        } else {
+            sql.list(members, ", ", |sql, member| {
+                sql.bind(member.clone());
+                Ok(())
+            })?;
+        }
+        sql.push(")");
+        Ok(())
+    }
+
+    fn id_is_one_of(&self, sql: &mut Sql<'_>, part: &Part, ids: &[Id]) -> Result<()> {
+        Term::id(part).write_column(sql);
+        match ids {
+            [only] => sql.push(" = ").bind(Value::Text(only.as_str().to_owned())),
+            _ => {
+                let array = Json::Array(ids.iter().map(|id| id.as_str().into()).collect());
+                sql.push(" IN (SELECT value FROM json_each(").bind(Value::Text(array.to_string())).push("))")
+            }
+        };
+        Ok(())
+    }
+
+    fn text_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, test: TextTest<'_>) -> Result<()> {
+        let (function, operand) = match test {
+            TextTest::StartsWith(prefix) => {
+                sql.push("(");
+                term.write_column(sql);
+                sql.push(" >= ").bind(Value::Text(prefix.to_owned()));
+                if let Some(end) = after_prefix(prefix) {
+                    sql.push(" AND ");
+                    term.write_column(sql);
+                    sql.push(" < ").bind(Value::Text(end));
+                }
+                sql.push(")");
+                return Ok(());
+            }
+            TextTest::Contains(needle) => {
+                sql.push("instr(");
+                term.write_column(sql);
+                sql.push(", ").bind(Value::Text(needle.to_owned())).push(") > 0");
+                return Ok(());
+            }
+            TextTest::EndsWith(suffix) => ("hb_ends_with(", suffix.to_owned()),
+            TextTest::IContains(needle) => ("hb_icontains(", lower_simple(needle)),
+            TextTest::Like(pattern) => ("hb_like(", pattern.to_owned()),
+            TextTest::ILike(pattern) => ("hb_ilike(", pattern.to_owned()),
+            TextTest::Regex(pattern) => ("hb_regex(", pattern.to_owned()),
+        };
+        sql.push(function);
+        term.write_column(sql);
+        sql.push(", ").bind(Value::Text(operand)).push(")");
+        Ok(())
+    }
+
+    fn words_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, words: &[String], phrase: bool) -> Result<()> {
+        let index = child_name(self, term.part, term.column, "words");
+        let rows = child_name(self, term.part, term.column, "word_rows");
+        Term::id(term.part).write_column(sql);
+        sql.push(" IN (SELECT r.").name("owner").push(" FROM ").name(&index).push(" w JOIN ").name(&rows).push(" r ON r.");
+        sql.name("row").push(" = w.rowid WHERE w.").name("words").push(" MATCH ");
+        sql.bind(Value::Text(super::words::query(words, phrase))).push(")");
+        Ok(())
+    }
+
+    fn list_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, test: HasTest, items: &[Value]) -> Result<()> {
+        let side = term.column.filter(|column| column.placement == Placement::SideTable);
+        let Some(column) = side else {
+            sql.push(if test == HasTest::Any { "hb_has_any(" } else { "hb_has_all(" });
+            term.write_column(sql);
+            sql.push(", ").bind(Value::Text(codec::list_json(items).to_string())).push(")");
+            return Ok(());
+        };
+        let child = child_name(self, term.part, Some(column), "items");
+        let groups: Vec<&[Value]> = if test == HasTest::Any { vec![items] } else { items.chunks(1).collect() };
+        self.check_parameters(sql, items.len())?;
+        sql.push("(");
+        sql.list(groups, " AND ", |sql, group| {
+            Term::id(term.part).write_column(sql);
+            sql.push(" IN (SELECT ").name("owner").push(" FROM ").name(&child).push(" WHERE ").name("item").push(" IN (");
+            sql.list(group, ", ", |sql, item| {
+                sql.bind(item.clone());
+                Ok(())
+            })?;
+            sql.push("))");
+            Ok(())
+        })?;
+        sql.push(")");
+        Ok(())
+    }
+
+    fn list_equal(&self, sql: &mut Sql<'_>, term: &Term<'_>, items: &Value) -> Result<()> {
+        // Lists are written in one form only, so that equal ones are equal texts; but -0.0 equals 0.0.
+        let floats = matches!(term.logical(), LogicalType::List(LogicalType::Float));
+        sql.push(if floats { "hb_json_equal(" } else { "(" });
+        term.write_column(sql);
+        sql.push(if floats { ", " } else { " = " }).bind(items.clone()).push(")");
+        Ok(())
+    }
+
+    fn list_length(&self, sql: &mut Sql<'_>, term: &Term<'_>) -> Result<()> {
+        sql.push("json_array_length(");
+        term.write_column(sql);
+        sql.push(")");
+        Ok(())
+    }
+
+    fn json_equal(&self, sql: &mut Sql<'_>, term: &Term<'_>, json: &Json) -> Result<()> {
+        sql.push("hb_json_equal(");
+        term.write_column(sql);
+        sql.push(", ").bind(Value::Json(Box::new(json.clone()))).push(")");
+        Ok(())
+    }
+
+    fn path_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, path: &[Segment], condition: &Condition) -> Result<()> {
+        let test = functions::path_text(path, condition)
+            .map_err(|e| Error::new(ErrorKind::InvalidQuery, "a JSON path that cannot be written").caused_by(e))?;
+        sql.push("hb_path(");
+        term.write_column(sql);
+        sql.push(", ").bind(Value::Text(test)).push(")");
+        Ok(())
+    }
+
+    fn score(&self, sql: &mut Sql<'_>, term: &Term<'_>, near: &NearQuery) -> Result<()> {
+        sql.push(functions::score_name(near.metric)).push("(");
+        term.write_column(sql);
+        sql.push(", ").bind(Value::Vector(near.vector.clone())).push(")");
+        Ok(())
+    }
+
+    fn order_key(&self, sql: &mut Sql<'_>, term: &Term<'_>, descending: bool) -> Result<()> {
+        term.write(sql)?;
+        // Null is SQLite's least value: last where the greatest come first.
+        sql.push(match (descending, term.nullable()) {
+            (true, _) => " DESC",
+            (false, true) => " ASC NULLS LAST",
+            (false, false) => " ASC",
+        });
+        Ok(())
+    }
+
+    fn measure(&self, sql: &mut Sql<'_>, function: AggregateFunction, term: Option<&Term<'_>>) -> Result<()> {
+        let Some(term) = term else {
+            sql.push("count(*)");
+            return Ok(());
+        };
+        let whole = matches!(term.logical(), LogicalType::Int { .. });
+        sql.push(match function {
+            AggregateFunction::Count => "count(",
+            AggregateFunction::CountDistinct => "count(DISTINCT ",
+            AggregateFunction::Sum if whole => "hb_sum(",
+            AggregateFunction::Sum => "sum(",
+            AggregateFunction::Avg => "avg(",
+            AggregateFunction::Min => "min(",
+            AggregateFunction::Max => "max(",
+        });
+        term.write(sql)?;
+        sql.push(")");
+        Ok(())
+    }
+}
+
+/// The least text that sorts after every text with this prefix; `None` when there is none.
+fn after_prefix(prefix: &str) -> Option<String> {
+    let mut chars: Vec<char> = prefix.chars().collect();
+    while let Some(last) = chars.pop() {
+        // The next scalar value: surrogates are none.
+        let next = if last == '\u{d7ff}' { Some('\u{e000}') } else { char::from_u32(last as u32 + 1) };
+        if let Some(next) = next {
+            chars.push(next);
+            return Some(chars.into_iter().collect());
+        }
+    }
+    None
+}

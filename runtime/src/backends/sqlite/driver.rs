@@ -1,0 +1,177 @@
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use super::connection::Pool;
+use super::dialect::SqliteDialect;
+use super::read::{self, Stream};
+use super::{Sqlite, ensure, failure, write};
+use crate::backends::sql::{aggregate, select};
+use crate::driver::{
+    Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, Reply, SubQuery, WriteBatch, WriteReport,
+};
+use crate::error::Result;
+use crate::schema::{Naming, Part};
+use crate::types::Id;
+
+/// Batches from this many rows on leave an async caller's thread: they take milliseconds, the hop takes microseconds.
+const LONG_BATCH: usize = 512;
+
+/// The driver of [`Sqlite`]: what [`Driver::as_any`] gives for it.
+///
+/// [`with_connection`](SqliteDriver::with_connection) and [`with_reader`](SqliteDriver::with_reader) are the way to the
+/// `rusqlite` connections, for what HeavenBase does not say.
+pub struct SqliteDriver {
+    description: Description,
+    pool: Arc<Pool>,
+    /// Texts of look-ups by id, by part and columns. The part is kept, so that its address stays its own.
+    lookups: RwLock<HashMap<u64, Lookup>>,
+    hasher: RandomState,
+}
+
+struct Lookup {
+    part: Arc<Part>,
+    columns: Vec<usize>,
+    text: Arc<str>,
+}
+
+/// Texts of look-ups kept; beyond, the cache starts anew.
+const MOST_LOOKUPS: usize = 1_024;
+
+impl std::fmt::Debug for SqliteDriver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteDriver").field("engine", &self.description.engine).finish_non_exhaustive()
+    }
+}
+
+impl SqliteDriver {
+    pub(super) fn open(config: Sqlite) -> Result<Self> {
+        let description = Description {
+            kind: "sqlite",
+            engine: format!("SQLite {}", rusqlite::version()),
+            embedded: true,
+            transactional: true,
+            naming: Naming::QUOTED,
+            max_ids: 32_768,
+            max_batch: 1 << 20,
+            max_k: 10_000,
+        };
+        let pool = Arc::new(Pool::open(config)?);
+        Ok(SqliteDriver { description, pool, lookups: RwLock::default(), hasher: RandomState::new() })
+    }
+
+    /// Runs something of yours on the connection that writes, while nobody else writes. The names of tables and columns
+    /// are those of the manifest (`_hb_manifest`). Do not call the workspace from within: it would wait for itself.
+    ///
+    /// # Errors
+    /// What `run` returns.
+    pub fn with_connection<R>(&self, run: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<R>) -> Result<R> {
+        self.pool.write(|connection| run(connection).map_err(failure::error))
+    }
+
+    /// Runs something of yours on a connection that only reads, beside everything else.
+    ///
+    /// # Errors
+    /// What `run` returns.
+    pub fn with_reader<R>(&self, run: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<R>) -> Result<R> {
+        self.pool.read(|connection| run(connection).map_err(failure::error))
+    }
+
+    /// The text that looks up columns by id, built once.
+    fn lookup(&self, part: &Arc<Part>, columns: &[usize]) -> Result<Arc<str>> {
+        let mut hasher = self.hasher.build_hasher();
+        (Arc::as_ptr(part) as usize, columns).hash(&mut hasher);
+        let key = hasher.finish();
+        if let Some(found) = self.lookups.read().get(&key)
+            && Arc::ptr_eq(&found.part, part)
+            && found.columns == columns
+        {
+            return Ok(found.text.clone());
+        }
+        let text: Arc<str> = select::fetch_one(&SqliteDialect, part, columns)?.into();
+        let mut lookups = self.lookups.write();
+        if lookups.len() >= MOST_LOOKUPS {
+            lookups.clear();
+        }
+        lookups.insert(key, Lookup { part: part.clone(), columns: columns.to_vec(), text: text.clone() });
+        Ok(text)
+    }
+
+    fn rows(&self, part: &Arc<Part>, ids: &[Id], columns: &[usize]) -> Result<Page> {
+        let text = self.lookup(part, columns)?;
+        self.pool.read(|connection| read::fetch(connection, &text, part, ids, columns))
+    }
+}
+
+impl Driver for SqliteDriver {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn ensure<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, Ensured> {
+        Reply::ready(self.pool.write(|connection| ensure::run(connection, part)))
+    }
+
+    fn write<'a>(&'a self, part: &'a Arc<Part>, batch: Arc<WriteBatch>) -> Reply<'a, WriteReport> {
+        if batch.is_empty() {
+            return Reply::ready(Ok(WriteReport::default()));
+        }
+        if batch.len() >= LONG_BATCH
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let (pool, part) = (self.pool.clone(), part.clone());
+            return Reply::later(async move {
+                let work = runtime.spawn_blocking(move || pool.write(|connection| write::run(connection, &part, &batch)));
+                work.await.unwrap_or_else(|cause| {
+                    let why = "the write was stopped with its runtime before it was done";
+                    let error = crate::Error::new(crate::ErrorKind::Unavailable, why).with_status(crate::Status::Unknown);
+                    Err(error.caused_by(cause))
+                })
+            });
+        }
+        Reply::ready(self.pool.write(|connection| write::run(connection, part, &batch)))
+    }
+
+    fn fetch<'a>(&'a self, part: &'a Arc<Part>, ids: &'a [Id], columns: &'a [usize]) -> Reply<'a, Page> {
+        Reply::ready(self.rows(part, ids, columns))
+    }
+
+    fn plan(&self, part: &Part, wanted: &SubQuery) -> Pushdown {
+        select::plan(&SqliteDialect, part, wanted)
+    }
+
+    fn open(&self, part: Arc<Part>, query: Arc<SubQuery>) -> Result<Box<dyn PageStream>> {
+        Ok(Box::new(Stream::new(self.pool.clone(), part, query)?))
+    }
+
+    fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool {
+        aggregate::takes(&SqliteDialect, part, wanted)
+    }
+
+    fn aggregate<'a>(&'a self, part: &'a Arc<Part>, query: &'a Aggregate) -> Reply<'a, Vec<Group>> {
+        Reply::ready(self.pool.read(|connection| read::groups(connection, part, query)))
+    }
+
+    fn drop_part<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, bool> {
+        self.lookups.write().clear();
+        Reply::ready(self.pool.write(|connection| ensure::drop_part(connection, part)))
+    }
+
+    fn refresh<'a>(&'a self, _: &'a Arc<Part>) -> Reply<'a, ()> {
+        // Every statement sees the last commit of every process; a changed schema prepares statements anew by itself.
+        Reply::ready(Ok(()))
+    }
+
+    fn health(&self) -> Reply<'_, ()> {
+        let look = |connection: &rusqlite::Connection| {
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failure::error)
+        };
+        Reply::ready(self.pool.read(look))
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+}

@@ -1,0 +1,160 @@
+//! Creating parts, checking them against the manifest, adding columns, dropping.
+
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
+
+use super::connection::Transaction;
+use super::dialect::SqliteDialect;
+use super::{codec, failure, words, write};
+use crate::backends::sql::manifest::{self, Manifest};
+use crate::backends::sql::{Statement, ddl};
+use crate::capability::Placement;
+use crate::driver::Ensured;
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::{Column, Part};
+
+/// Runs a statement with its values.
+fn execute(connection: &Connection, statement: &Statement) -> Result<()> {
+    let values = params_from_iter(statement.values.iter().map(codec::to_sql));
+    connection.execute(&statement.text, values).map(drop).map_err(failure::error)
+}
+
+fn is_there(connection: &Connection, table: &str) -> Result<bool> {
+    let text = "SELECT count(*) FROM sqlite_schema WHERE type IN ('table', 'view') AND lower(name) = lower(?)";
+    connection.query_row(text, [table], |row| row.get(0)).map_err(failure::error)
+}
+
+fn noted(connection: &Connection, part: &Part) -> Result<Option<Manifest>> {
+    if !is_there(connection, manifest::TABLE)? {
+        return Ok(None);
+    }
+    let statement = manifest::read(&SqliteDialect, part);
+    let values = params_from_iter(statement.values.iter().map(codec::to_sql));
+    let text: Option<String> = connection.query_row(&statement.text, values, |row| row.get(0)).optional().map_err(failure::error)?;
+    text.map(|text| Manifest::from_json(&text)).transpose()
+}
+
+/// Creates the part, or adds what it lacks.
+pub(super) fn run(connection: &Connection, part: &Part) -> Result<Ensured> {
+    if part.is_mapped() {
+        return mapped(connection, part);
+    }
+    let transaction = Transaction::begin(connection)?;
+    let mut ensured = Ensured::default();
+    execute(connection, &manifest::create(&SqliteDialect))?;
+    match noted(connection, part)? {
+        None => {
+            if is_there(connection, &part.table)? {
+                let why = format!(
+                    "a table `{}` is there that HeavenBase did not create: map it with #[entity(table = …)], or choose another name",
+                    part.table
+                );
+                return Err(Error::new(ErrorKind::SchemaMismatch, why).of_entity(part.entity.name));
+            }
+            execute(connection, &ddl::create_table(&SqliteDialect, part))?;
+            for column in &part.columns {
+                create_children(connection, part, column)?;
+            }
+            ensured.created = true;
+        }
+        Some(found) => {
+            if !is_there(connection, &part.table)? {
+                let why = format!("the table `{}` is gone, although the manifest names it: drop the entity to start anew", part.table);
+                return Err(Error::new(ErrorKind::SchemaMismatch, why).of_entity(part.entity.name));
+            }
+            for column in found.additions(part)?.into_iter().filter_map(|i| part.columns.get(i)) {
+                add(connection, part, column)?;
+                ensured.added.push(column.name.to_owned());
+            }
+        }
+    }
+    for index in ddl::create_indexes(&SqliteDialect, part) {
+        execute(connection, &index)?;
+    }
+    if ensured.created || !ensured.added.is_empty() {
+        execute(connection, &manifest::remove(&SqliteDialect, part))?;
+        execute(connection, &manifest::note(&SqliteDialect, part)?)?;
+    }
+    transaction.commit()?;
+    Ok(ensured)
+}
+
+fn create_children(connection: &Connection, part: &Part, column: &Column) -> Result<()> {
+    match column.placement {
+        Placement::SideTable => {
+            ddl::create_side_table(&SqliteDialect, part, column).iter().try_for_each(|statement| execute(connection, statement))
+        }
+        Placement::InvertedIndex => words::create(connection, part, column).map_err(failure::error),
+        _ => Ok(()),
+    }
+}
+
+fn add(connection: &Connection, part: &Part, column: &Column) -> Result<()> {
+    execute(connection, &ddl::add_column(&SqliteDialect, part, column))?;
+    create_children(connection, part, column)?;
+    if let Some(fill) = ddl::fill_column(&SqliteDialect, part, column) {
+        execute(connection, &fill)?;
+        if let (Placement::SideTable | Placement::InvertedIndex, Some(default)) = (column.placement, column.default) {
+            write::fill_children(connection, part, column, &default())?;
+        }
+    }
+    Ok(())
+}
+
+/// A table that exists already: its columns must be there, and it is left as it is.
+fn mapped(connection: &Connection, part: &Part) -> Result<Ensured> {
+    let refuse = |why: String| Err(Error::new(ErrorKind::SchemaMismatch, why).of_entity(part.entity.name));
+    if !is_there(connection, &part.table)? {
+        return refuse(format!("the table `{}` that the entity maps is not there", part.table));
+    }
+    let mut found = connection.prepare("SELECT name FROM pragma_table_xinfo(?)").map_err(failure::error)?;
+    let found: Vec<String> =
+        found.query_map([&part.table], |row| row.get(0)).and_then(Iterator::collect).map_err(failure::error)?;
+    let has = |name: &str| found.iter().any(|f| f.eq_ignore_ascii_case(name));
+    if !has(part.id_column()) {
+        return refuse(format!("the table `{}` has no column `{}` for the id: name it with id_column = …", part.table, part.id_column()));
+    }
+    for column in &part.columns {
+        if !has(&column.physical) {
+            return refuse(format!("the table `{}` has no column `{}`", part.table, column.physical)).map_err(|e| e.at_field(column.name));
+        }
+        if matches!(column.placement, Placement::SideTable | Placement::InvertedIndex) {
+            let why = format!("a mapped table has nothing beside it: store the field as InlineColumn, not {}", column.placement);
+            return refuse(why).map_err(|e| e.at_field(column.name));
+        }
+    }
+    Ok(Ensured::default())
+}
+
+/// Drops the part and what belongs to it. A mapped table stays.
+pub(super) fn drop_part(connection: &Connection, part: &Part) -> Result<bool> {
+    if part.is_mapped() {
+        return Ok(false);
+    }
+    let transaction = Transaction::begin(connection)?;
+    let Some(found) = noted(connection, part)? else { return Ok(false) };
+    if found.namespace != *part.namespace || found.entity != part.entity.name {
+        // Says whose table it is.
+        found.additions(part)?;
+    }
+    // What was created counts, not what the entity says now.
+    for column in &found.columns {
+        let Some((_, now)) = part.column(&column.field) else { continue };
+        let was = Column { placement: column.placement, physical: column.physical.clone(), ..now.clone() };
+        match column.placement {
+            Placement::SideTable => {
+                let child = ddl::child_name(&SqliteDialect, part, Some(&was), "items");
+                execute(connection, &ddl::drop_table(&SqliteDialect, &child))?;
+            }
+            Placement::InvertedIndex => {
+                let (index, rows) = words::tables(part, &was);
+                execute(connection, &ddl::drop_table(&SqliteDialect, &index))?;
+                execute(connection, &ddl::drop_table(&SqliteDialect, &rows))?;
+            }
+            _ => {}
+        }
+    }
+    execute(connection, &ddl::drop_table(&SqliteDialect, &part.table))?;
+    execute(connection, &manifest::remove(&SqliteDialect, part))?;
+    transaction.commit()?;
+    Ok(true)
+}
