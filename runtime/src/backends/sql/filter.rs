@@ -26,9 +26,7 @@ fn node(sql: &mut Sql<'_>, part: &Part, filter: &Filter, negated: bool) -> Resul
 
 fn join(sql: &mut Sql<'_>, part: &Part, parts: &[Filter], negated: bool, word: &'static str, empty: bool) -> Result<()> {
     match parts {
-        [] => {
-            always(sql, empty)
-        }
+        [] => always(sql, empty),
         [only] => node(sql, part, only, negated),
         _ => {
             sql.push("(");

@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
@@ -81,9 +81,7 @@ impl SqliteDriver {
 
     /// The text that looks up columns by id, built once.
     fn lookup(&self, part: &Arc<Part>, columns: &[usize]) -> Result<Arc<str>> {
-        let mut hasher = self.hasher.build_hasher();
-        (Arc::as_ptr(part) as usize, columns).hash(&mut hasher);
-        let key = hasher.finish();
+        let key = self.hasher.hash_one((Arc::as_ptr(part) as usize, columns));
         if let Some(found) = self.lookups.read().get(&key)
             && Arc::ptr_eq(&found.part, part)
             && found.columns == columns

@@ -171,7 +171,10 @@ pub(super) fn groups(connection: &Connection, part: &Part, query: &Aggregate) ->
         let measures = measures
             .iter()
             .enumerate()
-            .map(|(i, logical)| codec::from_sql(logical, row.get_ref(query.keys.len() + i).map_err(failure::error)?))
+            .map(|(i, logical)| {
+                let value = codec::from_sql(logical, row.get_ref(query.keys.len() + i).map_err(failure::error)?)?;
+                if matches!(value, Value::Float(n) if !n.is_finite()) { Err(overflow()) } else { Ok(value) }
+            })
             .collect::<Result<_>>()?;
         groups.push(Group { keys, measures });
     }
@@ -181,8 +184,12 @@ pub(super) fn groups(connection: &Connection, part: &Part, query: &Aggregate) ->
 fn sum_error(cause: rusqlite::Error) -> Error {
     match &cause {
         rusqlite::Error::SqliteFailure(_, Some(message)) if message.contains(functions::OVERFLOW) => {
-            Error::new(ErrorKind::LimitExceeded, "an integer sum that leaves 64 bits: sum fewer rows, or store the field as a decimal")
+            overflow()
         }
         _ => failure::error(cause),
     }
+}
+
+fn overflow() -> Error {
+    Error::new(ErrorKind::LimitExceeded, "the sum overflows the field's type: filter to fewer rows, or sum in the application")
 }
