@@ -8,6 +8,8 @@ mod rehearsal;
 // What the SQL drivers share; a driver's feature joins the condition: `any(feature = …, feature = …)`.
 #[cfg(feature = "sqlite")]
 pub mod sql;
+#[cfg(any(feature = "json", feature = "pickle", feature = "file"))]
+mod rows;
 
 macro_rules! backends {
     ($($(#[$meta:meta])* $module:ident: $kind:ident;)*) => {

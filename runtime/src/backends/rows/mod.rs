@@ -1,0 +1,34 @@
+//! Rows in memory over a store on disk: what the file backends (`json`, `pickle`, `file`) share.
+//!
+//! [`RowDriver`] is a whole driver: filters, order, search and aggregates run over an ordered map of rows. A [`Store`]
+//! only loads rows, finds out what another process wrote, and makes a batch durable. Readers work on a snapshot and
+//! never wait for a write; writers of all processes take turns by a lock file.
+//! See `docs/decisions/0010-files-as-segments.md`.
+
+mod accumulate;
+mod aggregate;
+mod disk;
+mod driver;
+mod manifest;
+mod map;
+mod plain;
+mod query;
+mod store;
+mod stream;
+mod table;
+mod unique;
+mod write;
+
+#[cfg(any(feature = "json", feature = "pickle"))]
+mod merge;
+#[cfg(any(feature = "json", feature = "pickle"))]
+mod segments;
+
+pub(crate) use disk::{Place, create_directory, io_error, replace_file, sync_directory};
+pub(crate) use driver::RowDriver;
+pub(crate) use map::{Row, RowMap};
+pub(crate) use plain::{Plain, bytes_to_hex, row_from_plain, row_to_plain};
+pub(crate) use store::{Change, Contents, Damage, Store, corrupt};
+
+#[cfg(any(feature = "json", feature = "pickle"))]
+pub(crate) use segments::{Codec, Decoded, Segments, read_document};

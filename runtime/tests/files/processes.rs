@@ -1,0 +1,96 @@
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use heavenbase::driver::{WriteBatch, WriteMode};
+use heavenbase::types::{Id, Value};
+
+use crate::common::{ITEM, KINDS, Store, item};
+
+const CHILD: &str = "HEAVENBASE_TEST_FILES_CHILD";
+const ROWS: i64 = 40;
+
+/// What a child process does: rows of its own, and a counter that all share, read and written back under its version.
+async fn work(kind: &'static str, directory: &Path, name: &str) {
+    let store = Store::open(kind, directory, &ITEM).await;
+    for n in 0..ROWS {
+        store.upsert(1, vec![item(&format!("{name}-{n}"), n)]).await;
+        loop {
+            let (version, values) = store.get("counter").await.unwrap().unwrap();
+            let Value::Int(count) = values[1] else { panic!() };
+            let batch = WriteBatch {
+                mode: WriteMode::Patch,
+                version: version + 1,
+                ids: vec![Id::from("counter")],
+                columns: vec![1],
+                values: vec![Value::Int(count + 1)],
+                expected: vec![version],
+            };
+            if store.driver.write(&store.part, Arc::new(batch)).await.unwrap().stale.is_empty() {
+                break;
+            }
+        }
+    }
+}
+
+/// Not a test of its own: what the test below starts as another process.
+#[tokio::test]
+async fn child() {
+    let Ok(task) = std::env::var(CHILD) else { return };
+    let mut words = task.split('|');
+    let (kind, directory, name) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
+    let kind = KINDS.into_iter().find(|k| *k == kind).unwrap();
+    work(kind, Path::new(directory), name).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_and_two_workspaces_lose_nothing() {
+    for kind in KINDS {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(kind, directory.path(), &ITEM).await;
+        store.upsert(1, vec![item("counter", 0)]).await;
+        let start = |name: &str| {
+            Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "processes::child", "--nocapture"])
+                .env(CHILD, format!("{kind}|{}|{name}", directory.path().display()))
+                .spawn()
+                .unwrap()
+        };
+        let children = [start("p"), start("q")];
+        // And two workspaces in this process beside them.
+        let here = directory.path().to_owned();
+        let other = tokio::spawn(async move { work(kind, &here, "r").await });
+        work(kind, directory.path(), "s").await;
+        other.await.unwrap();
+        for mut child in children {
+            assert!(child.wait().unwrap().success(), "{kind}");
+        }
+        // The store that was opened first sees all of it, without being told.
+        for store in [store, Store::open(kind, directory.path(), &ITEM).await] {
+            assert_eq!(store.everything().await.len() as i64, 1 + 4 * ROWS, "{kind}");
+            assert_eq!(store.get("counter").await.unwrap().unwrap().1[1], Value::Int(4 * ROWS), "{kind}");
+            for name in ["p", "q", "r", "s"] {
+                for n in 0..ROWS {
+                    assert!(store.get(&format!("{name}-{n}")).await.unwrap().is_some());
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_read_sees_the_commit_of_another_workspace() {
+    for kind in KINDS {
+        let directory = tempfile::tempdir().unwrap();
+        let one = Store::open(kind, directory.path(), &ITEM).await;
+        let two = Store::open(kind, directory.path(), &ITEM).await;
+        for n in 0..30 {
+            one.upsert(n + 1, vec![item("a", n)]).await;
+            assert_eq!(two.get("a").await.unwrap().unwrap().1[1], Value::Int(n), "{kind}");
+        }
+        one.write(WriteMode::Delete, 40, vec![item("a", 0)]).await.unwrap();
+        assert!(two.get("a").await.unwrap().is_none());
+        one.driver.drop_part(&one.part).await.unwrap();
+        assert_eq!(two.get("a").await.unwrap_err().kind(), heavenbase::ErrorKind::NotRegistered);
+    }
+}
