@@ -5,11 +5,11 @@
 pub(crate) mod http;
 mod one_of;
 mod rehearsal;
+#[cfg(any(feature = "json", feature = "pickle", feature = "file"))]
+mod rows;
 // What the SQL drivers share; a driver's feature joins the condition: `any(feature = …, feature = …)`.
 #[cfg(feature = "sqlite")]
 pub mod sql;
-#[cfg(any(feature = "json", feature = "pickle", feature = "file"))]
-mod rows;
 
 macro_rules! backends {
     ($($(#[$meta:meta])* $module:ident: $kind:ident;)*) => {
