@@ -63,6 +63,29 @@ impl Total {
         Ok(())
     }
 
+    /// Adds so many rows, or non-null values, to a count.
+    pub fn add_count(&mut self, rows: usize) {
+        self.count += rows as i64;
+    }
+
+    /// Adds integers to a sum or mean: as [`add`](Total::add) of each, without a value for each.
+    pub fn add_wholes(&mut self, wholes: impl Iterator<Item = i64>) {
+        for whole in wholes {
+            self.kind = Some("int");
+            self.count += 1;
+            self.whole += i128::from(whole);
+        }
+    }
+
+    /// Adds floats to a sum or mean: as [`add`](Total::add) of each, without a value for each.
+    pub fn add_floats(&mut self, floats: impl Iterator<Item = f64>) {
+        for float in floats {
+            self.kind = Some("float");
+            self.count += 1;
+            self.float += float;
+        }
+    }
+
     /// The measure's value.
     ///
     /// # Errors

@@ -4,14 +4,14 @@ use std::cmp::Ordering;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::column::{Data, Kind};
+use super::column::Data;
 use super::mask::{CHUNK, Mask};
 use super::select;
 use super::store::View;
-use super::table::{Table, split};
-use crate::driver::{Aggregate, AggregateFunction, Group};
-use crate::error::{Error, ErrorKind, Result};
-use crate::types::{Decimal, Value, canonical_key, compare};
+use super::table::Table;
+use crate::driver::{Aggregate, AggregateFunction, Group, Measure, Total};
+use crate::error::{Error, Result};
+use crate::types::{Value, canonical_key};
 
 /// Runs an aggregation.
 pub(super) fn aggregate(view: &View, query: &Aggregate) -> Result<Vec<Group>> {
@@ -22,57 +22,92 @@ pub(super) fn aggregate(view: &View, query: &Aggregate) -> Result<Vec<Group>> {
         Some(selection) => selection.chunks,
         None => table.chunks.iter().enumerate().map(|(index, chunk)| (index, chunk.live)).collect(),
     };
-    let mut measures = Vec::new();
-    for measure in &query.measures {
-        measures.push((measure.function, measure.column.map(|column| view.positions(&[column]).map(|found| found[0])).transpose()?));
-    }
-    let named = |error: Error, measure: usize| {
-        let column = query.measures[measure].column.map(|column| view.part.columns[column].name);
+    let named = |error: Error, measure: &Measure| {
         let error = error.of_entity(view.entity);
-        if let Some(name) = column { error.at_field(name) } else { error }
+        match measure.column {
+            Some(column) => error.at_field(view.part.columns[column].name),
+            None => error,
+        }
     };
-    let fresh = || measures.iter().map(|(function, _)| Sum::new(*function)).collect::<Vec<_>>();
-    let mut groups: Vec<(Vec<Value>, Vec<Sum>)> = Vec::new();
+    let mut measures = Vec::with_capacity(query.measures.len());
+    for measure in &query.measures {
+        measures.push(measure.column.map(|column| view.positions(&[column]).map(|found| found[0])).transpose()?);
+    }
     if keys.is_empty() {
-        let mut sums = fresh();
-        for (nth, ((_, column), sum)) in measures.iter().zip(&mut sums).enumerate() {
-            for (index, mask) in &chunks {
-                sum.add_rows(&table, *index, mask, *column).map_err(|error| named(error, nth))?;
+        let values = query.measures.iter().zip(&measures);
+        let values = values.map(|(measure, column)| total(&table, &chunks, measure.function, *column).map_err(|e| named(e, measure)));
+        return Ok(vec![Group { keys: Vec::new(), measures: values.collect::<Result<_>>()? }]);
+    }
+    let mut groups: Vec<(Vec<Value>, Vec<Total>)> = Vec::new();
+    let mut numbers: HashMap<Vec<u8>, usize> = HashMap::new();
+    let mut key = Vec::new();
+    for (index, mask) in &chunks {
+        for place in mask.rows() {
+            let row = (index * CHUNK + place) as u32;
+            key.clear();
+            keys.iter().for_each(|column| key_of(&table, row, *column, &mut key));
+            let number = match numbers.get(key.as_slice()) {
+                Some(number) => *number,
+                None => {
+                    numbers.insert(key.clone(), groups.len());
+                    let values = keys.iter().map(|column| table.value(row, *column)).collect();
+                    groups.push((values, query.measures.iter().map(|measure| Total::new(measure.function)).collect()));
+                    groups.len() - 1
+                }
+            };
+            for ((measure, column), total) in query.measures.iter().zip(&measures).zip(&mut groups[number].1) {
+                let value = column.map(|column| table.value(row, column));
+                total.add(value.as_ref()).map_err(|error| named(error, measure))?;
             }
         }
-        groups.push((Vec::new(), sums));
-    } else {
-        let mut numbers: HashMap<Vec<u8>, usize> = HashMap::new();
-        let mut key = Vec::new();
-        for (index, mask) in &chunks {
-            for place in mask.rows() {
-                let row = (index * CHUNK + place) as u32;
-                key.clear();
-                keys.iter().for_each(|column| key_of(&table, row, *column, &mut key));
-                let number = match numbers.get(key.as_slice()) {
-                    Some(number) => *number,
-                    None => {
-                        numbers.insert(key.clone(), groups.len());
-                        groups.push((keys.iter().map(|column| table.value(row, *column)).collect(), fresh()));
-                        groups.len() - 1
-                    }
-                };
-                for (nth, ((_, column), sum)) in measures.iter().zip(&mut groups[number].1).enumerate() {
-                    sum.add_row(&table, row, *column).map_err(|error| named(error, nth))?;
+    }
+    let finish = |(keys, totals): (Vec<Value>, Vec<Total>)| {
+        let values = totals.into_iter().zip(&query.measures).map(|(total, measure)| total.finish().map_err(|error| named(error, measure)));
+        Ok(Group { keys, measures: values.collect::<Result<_>>()? })
+    };
+    groups.into_iter().map(finish).collect()
+}
+
+/// One measure over all selected rows: whole columns at a time.
+fn total(table: &Table, chunks: &[(usize, Mask)], function: AggregateFunction, column: Option<usize>) -> Result<Value> {
+    let mut total = Total::new(function);
+    let Some(column) = column else {
+        chunks.iter().for_each(|(_, mask)| total.add_count(mask.count()));
+        return total.finish();
+    };
+    let kind = &table.shape[column].kind;
+    let mut seen: HashSet<Vec<u8>> = HashSet::new();
+    let mut key = Vec::new();
+    for (index, mask) in chunks {
+        let cells = &*table.chunks.get(*index).columns[column];
+        let rows = mask.and(&cells.valid);
+        match (function, &cells.data) {
+            (AggregateFunction::Count, _) => total.add_count(rows.count()),
+            (AggregateFunction::Sum | AggregateFunction::Avg, Data::Whole(values)) => total.add_wholes(rows.rows().map(|row| values[row])),
+            (AggregateFunction::Sum | AggregateFunction::Avg, Data::Float(values)) => total.add_floats(rows.rows().map(|row| values[row])),
+            (AggregateFunction::Min | AggregateFunction::Max, _) => {
+                let wanted = if function == AggregateFunction::Min { Ordering::Less } else { Ordering::Greater };
+                let better = |best: usize, row: usize| if cells.compare(kind, row, cells, best) == wanted { row } else { best };
+                if let Some(best) = rows.rows().reduce(better) {
+                    total.add(Some(&cells.value(kind, best)))?;
                 }
             }
+            (AggregateFunction::CountDistinct, _) => {
+                for row in rows.rows() {
+                    key.clear();
+                    key_of(table, (index * CHUNK + row) as u32, column, &mut key);
+                    if !seen.contains(key.as_slice()) {
+                        seen.insert(key.clone());
+                        total.add(Some(&cells.value(kind, row)))?;
+                    }
+                }
+            }
+            (AggregateFunction::Sum | AggregateFunction::Avg, _) => {
+                rows.rows().try_for_each(|row| total.add(Some(&cells.value(kind, row))))?;
+            }
         }
     }
-    groups
-        .into_iter()
-        .map(|(keys, sums)| {
-            let finished = sums.into_iter().enumerate().map(|(nth, sum)| {
-                let kind = measures[nth].1.map(|column| table.shape[column].kind);
-                sum.finish(kind).map_err(|error| named(error, nth))
-            });
-            Ok(Group { keys, measures: finished.collect::<Result<_>>()? })
-        })
-        .collect()
+    total.finish()
 }
 
 /// Bytes that are equal exactly when two values of the column are.
@@ -96,121 +131,4 @@ fn key_of(table: &Table, row: u32, column: usize, key: &mut Vec<u8>) {
         }
         _ => canonical_key(&cells.value(&table.shape[column].kind, place), key),
     }
-}
-
-/// One measure of one group under way.
-enum Sum {
-    Count(u64),
-    Distinct(HashSet<Vec<u8>>),
-    Total { whole: i128, float: f64, decimal: Decimal, rows: u64, mean: bool },
-    Extreme { row: Option<u32>, column: usize, wanted: Ordering, value: Value },
-}
-
-impl Sum {
-    fn new(function: AggregateFunction) -> Sum {
-        match function {
-            AggregateFunction::Count => Sum::Count(0),
-            AggregateFunction::CountDistinct => Sum::Distinct(HashSet::new()),
-            AggregateFunction::Sum => Sum::Total { whole: 0, float: 0.0, decimal: Decimal::ZERO, rows: 0, mean: false },
-            AggregateFunction::Avg => Sum::Total { whole: 0, float: 0.0, decimal: Decimal::ZERO, rows: 0, mean: true },
-            AggregateFunction::Min => Sum::Extreme { row: None, column: 0, wanted: Ordering::Less, value: Value::Null },
-            AggregateFunction::Max => Sum::Extreme { row: None, column: 0, wanted: Ordering::Greater, value: Value::Null },
-        }
-    }
-
-    /// Adds rows of one chunk: whole columns at a time where that is possible.
-    fn add_rows(&mut self, table: &Table, index: usize, mask: &Mask, column: Option<usize>) -> Result<()> {
-        let valid = column.map(|column| mask.and(&table.chunks.get(index).columns[column].valid));
-        match (&mut *self, column, valid) {
-            (Sum::Count(rows), _, valid) => {
-                *rows += valid.unwrap_or(*mask).count() as u64;
-                return Ok(());
-            }
-            (Sum::Total { whole, float, rows, .. }, Some(column), Some(valid)) => match &table.chunks.get(index).columns[column].data {
-                Data::Whole(values) => {
-                    *whole += valid.rows().map(|place| i128::from(values[place])).sum::<i128>();
-                    *rows += valid.count() as u64;
-                    return Ok(());
-                }
-                Data::Float(values) => {
-                    valid.rows().for_each(|place| *float += values[place]);
-                    *rows += valid.count() as u64;
-                    return Ok(());
-                }
-                _ => {}
-            },
-            _ => {}
-        }
-        mask.rows().try_for_each(|place| self.add_row(table, (index * CHUNK + place) as u32, column))
-    }
-
-    fn add_row(&mut self, table: &Table, row: u32, column: Option<usize>) -> Result<()> {
-        let Some(column) = column else {
-            if let Sum::Count(rows) = self {
-                *rows += 1;
-            }
-            return Ok(());
-        };
-        let (cells, place) = table.cells(row, column);
-        if !cells.valid.get(place) {
-            return Ok(());
-        }
-        match self {
-            Sum::Count(rows) => *rows += 1,
-            Sum::Distinct(seen) => {
-                let mut key = Vec::new();
-                key_of(table, row, column, &mut key);
-                seen.insert(key);
-            }
-            Sum::Total { whole, float, decimal, rows, .. } => {
-                *rows += 1;
-                match &cells.data {
-                    Data::Whole(values) => *whole += i128::from(values[place]),
-                    Data::Float(values) => *float += values[place],
-                    Data::Decimal(values) => *decimal = decimal.checked_add(values[place]).ok_or_else(overflow)?,
-                    _ => return Err(Error::new(ErrorKind::InvalidQuery, "a sum of values that are not numbers")),
-                }
-            }
-            Sum::Extreme { row: best, column: of, wanted, value } => {
-                *of = column;
-                let better = best.is_none_or(|best| {
-                    let ((a, a_place), (b, b_place)) = (table.cells(row, column), table.cells(best, column));
-                    a.compare(&table.shape[column].kind, a_place, b, b_place) == *wanted
-                });
-                if better {
-                    *best = Some(row);
-                    *value = Value::Null;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(self, kind: Option<Kind>) -> Result<Value> {
-        let _ = (compare as fn(&Value, &Value) -> Option<Ordering>, split as fn(u32) -> (usize, usize));
-        Ok(match self {
-            Sum::Count(rows) => Value::Int(rows as i64),
-            Sum::Distinct(seen) => Value::Int(seen.len() as i64),
-            Sum::Total { rows: 0, .. } => Value::Null,
-            Sum::Total { whole, float, decimal, rows, mean: true } => {
-                let total = match kind {
-                    Some(Kind::Float) => float,
-                    Some(Kind::Decimal) => f64::try_from(decimal).map_err(|_| overflow())?,
-                    _ => whole as f64,
-                };
-                Value::Float(total / rows as f64)
-            }
-            Sum::Total { whole, float, decimal, .. } => match kind {
-                Some(Kind::Float) if !float.is_finite() => return Err(overflow()),
-                Some(Kind::Float) => Value::Float(float),
-                Some(Kind::Decimal) => Value::Decimal(decimal),
-                _ => Value::Int(i64::try_from(whole).map_err(|_| overflow())?),
-            },
-            Sum::Extreme { value, .. } => value,
-        })
-    }
-}
-
-fn overflow() -> Error {
-    Error::new(ErrorKind::LimitExceeded, "the sum is too great for the field's type: sum fewer rows, or take avg")
 }

@@ -252,14 +252,6 @@ impl Cells {
         }
     }
 
-    /// Whether a row's value is exactly this one, its bits included.
-    pub(super) fn is_same(&self, kind: &Kind, row: usize, other: &Value) -> bool {
-        match (&self.data, other) {
-            (Data::Float(values), Value::Float(other)) => self.valid.get(row) && values[row].to_bits() == other.to_bits(),
-            _ => self.compare_value(kind, row, other) == Ordering::Equal,
-        }
-    }
-
     /// Brings what is derived from the rows up to date, after a batch; `full` when no row will be added.
     pub(super) fn settle(&mut self, full: bool) {
         match &mut self.data {

@@ -10,9 +10,11 @@ pub(super) struct Mask([u64; WORDS]);
 
 impl Mask {
     pub(super) const EMPTY: Mask = Mask([0; WORDS]);
+    #[cfg(test)]
     pub(super) const FULL: Mask = Mask([u64::MAX; WORDS]);
 
     /// The rows for which `holds` is true, of the first `rows`.
+    #[cfg(test)]
     pub(super) fn from_fn(rows: usize, mut holds: impl FnMut(usize) -> bool) -> Mask {
         let mut mask = Mask::EMPTY;
         for (word, bits) in mask.0.iter_mut().enumerate() {
@@ -38,6 +40,7 @@ impl Mask {
     }
 
     /// The first `rows` rows.
+    #[cfg(test)]
     pub(super) fn first(rows: usize) -> Mask {
         let mut mask = Mask::EMPTY;
         for (word, bits) in mask.0.iter_mut().enumerate() {

@@ -109,6 +109,11 @@ impl Store {
         Ok(report)
     }
 
+    /// Whether the rows are those of this part's entity and namespace.
+    pub(super) fn belongs_to(&self, part: &Part) -> bool {
+        self.entity == part.entity.name && self.namespace == part.namespace
+    }
+
     /// Marks the store as dropped; says whether this call did it.
     pub(super) fn drop_now(&self) -> bool {
         !self.dropped.swap(true, Ordering::AcqRel)
@@ -182,6 +187,14 @@ impl Store {
     }
 }
 
+impl View {
+    /// The stored columns of positions in the part.
+    pub(super) fn positions(&self, columns: &[usize]) -> Result<Vec<usize>> {
+        let found = columns.iter().map(|column| self.columns.get(*column).copied()).collect::<Option<Vec<_>>>();
+        found.ok_or_else(|| Error::new(ErrorKind::Internal, "a column that the part does not have").of_entity(self.entity))
+    }
+}
+
 fn names(part: &Part, group: &[usize]) -> String {
     group.iter().map(|column| part.columns[*column].name).collect::<Vec<_>>().join(", ")
 }
@@ -202,7 +215,7 @@ fn mismatch(part: &Part, why: String) -> Error {
 }
 
 fn check(store: &Store, table: &Table, part: &Part) -> Result<()> {
-    if store.entity != part.entity.name || store.namespace != part.namespace {
+    if !store.belongs_to(part) {
         let why = format!(
             "the table `{}` belongs to the entity `{}` in the namespace `{}`: choose another name",
             part.table, store.entity, store.namespace
