@@ -136,8 +136,8 @@ impl Store {
             if next.shape.iter().any(|stored| stored.physical == column.physical) {
                 continue;
             }
-            let default = column.default.map_or(Value::Null, |default| default());
             let shape = shape_of(column);
+            let default = shape.default.clone();
             if !shape.kind.accepts(&default) || default.is_null() && !column.nullable && !created {
                 let why = "a new field of stored rows must be optional or have a default value of its type: Option<…> or #[store(default = …)]";
                 return Err(mismatch(part, why.to_owned()).at_field(column.name));
@@ -207,6 +207,7 @@ fn shape_of(column: &Column) -> ColumnShape {
         logical: column.logical.to_string(),
         nullable: column.nullable,
         placement: column.placement,
+        default: column.default.map_or(Value::Null, |default| default()),
     }
 }
 

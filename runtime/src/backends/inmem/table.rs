@@ -22,6 +22,8 @@ pub(super) struct ColumnShape {
     pub(super) logical: String,
     pub(super) nullable: bool,
     pub(super) placement: crate::capability::Placement,
+    /// What rows have that were written without knowing of it.
+    pub(super) default: Value,
 }
 
 /// Up to 1024 rows.

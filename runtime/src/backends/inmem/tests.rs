@@ -400,6 +400,9 @@ async fn a_part_grows_by_new_fields_and_refuses_every_other_difference() {
     driver.write(&old, Arc::new(WriteBatch { version: 6, ..row("a", 2, Value::Null) })).await.expect("the old form still writes");
     assert_eq!(other.fetch_one(&grown, &"a".into(), &[0, 14]).await.expect("the row").row(0), [Value::Int(42), Value::Int(2)]);
 
+    driver.write(&old, Arc::new(row("b", 2, Value::Null))).await.expect("and adds");
+    assert_eq!(other.fetch_one(&grown, &"b".into(), &[0]).await.expect("the row").row(0), [Value::Int(42)]);
+
     let differs = |change: &dyn Fn(&mut Part)| {
         let mut part = (*grown).clone();
         change(&mut part);

@@ -171,7 +171,7 @@ impl Writer {
                 let cells = Arc::make_mut(&mut chunk.columns[*column]);
                 cells.grow(chunk.len);
                 for (row, _, _) in run.iter().filter(|(_, _, is_new)| *is_new) {
-                    cells.set(&shape[*column].kind, split(*row).1, &Value::Null);
+                    cells.set(&shape[*column].kind, split(*row).1, &shape[*column].default);
                 }
             }
         }
