@@ -74,8 +74,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     heading("the best since 2000 that are original adventures or dramas from books: genre on SQLite, source in the JSON record");
     let source = || Film::RECORD.path(["source"]);
-    let kinds = Film::GENRE.eq("Adventure") & source().eq("Original Screenplay")
-        | Film::GENRE.eq("Drama") & source().starts_with("Based on Book");
+    let kinds =
+        Film::GENRE.eq("Adventure") & source().eq("Original Screenplay") | Film::GENRE.eq("Drama") & source().starts_with("Based on Book");
     let best = ws
         .query::<Film>()
         .filter(kinds & Film::RELEASED.ge("2000-01-01".parse::<Date>()?))

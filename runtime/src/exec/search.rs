@@ -86,13 +86,26 @@ async fn nearest(context: &Context, part: usize, near: NearQuery) -> Result<Rank
     }
     let few = probe(context, &others, None, EXACT_CANDIDATES).await?;
     match few {
-        Candidates::Few(ids) => over_candidates(context, part, &near, &filter, ids).await,
+        Candidates::Few(ids) => {
+            let ranking = over_candidates(context, part, &near, &filter, &ids).await?;
+            if asks_owner(&others) {
+                return Ok(ranking);
+            }
+            let found = ranking.len();
+            let kept = existing(context, part, ranking).await?;
+            if kept.len() == found {
+                return Ok(kept);
+            }
+            // Orphans took places: without them there may be more rows.
+            let ids = among(context, Target::OWNER, Purpose::Exists, &Filter::all(), ids).await?;
+            over_candidates(context, part, &near, &filter, &ids).await
+        }
         Candidates::Many(_) => widened(context, part, near, filter, &others).await,
     }
 }
 
 /// Exact over candidates: each chunk of ids gives its best, the best of all are kept.
-async fn over_candidates(context: &Context, part: usize, near: &NearQuery, filter: &Filter, ids: Vec<Id>) -> Result<Ranking> {
+async fn over_candidates(context: &Context, part: usize, near: &NearQuery, filter: &Filter, ids: &[Id]) -> Result<Ranking> {
     let chunk = context.target.describe(part).max_ids.max(1);
     let mut ranking = Ranking::new();
     for ids in ids.chunks(chunk) {
@@ -102,7 +115,12 @@ async fn over_candidates(context: &Context, part: usize, near: &NearQuery, filte
         ranking.extend(page.ids.into_iter().zip(page.scores));
     }
     sort(&mut ranking, near.k);
-    existing(context, part, ranking).await
+    Ok(ranking)
+}
+
+/// Whether one of the groups only lets rows of the owner through.
+fn asks_owner(groups: &[Group]) -> bool {
+    groups.iter().any(|g| matches!(g, Group::Part { part: Target::OWNER, .. }))
 }
 
 /// Asks for more and more until `k` rows satisfy the other groups too, or there are no more.
@@ -126,7 +144,9 @@ async fn widened(context: &Context, part: usize, near: NearQuery, filter: Filter
             ids.sort_unstable();
             let ids = restrict_all(context, others, ids).await?;
             ranking.retain(|(id, _)| ids.binary_search(id).is_ok());
-            ranking = existing(context, part, ranking).await?;
+            if !asks_owner(others) {
+                ranking = existing(context, part, ranking).await?;
+            }
         }
         if ranking.len() >= near.k || exhausted {
             sort(&mut ranking, near.k);
@@ -147,7 +167,12 @@ async fn everything(context: &Context, part: usize, near: &NearQuery, filter: &F
     }
     let (mut stream, mut ranking) = (IdStream::intersection(streams), Ranking::new());
     while let Some(ids) = stream.next().await? {
-        ranking.extend(over_candidates(context, part, near, filter, ids).await?);
+        let ids = if others.is_empty() || asks_owner(others) {
+            ids
+        } else {
+            among(context, Target::OWNER, Purpose::Exists, &Filter::all(), ids).await?
+        };
+        ranking.extend(over_candidates(context, part, near, filter, &ids).await?);
         sort(&mut ranking, near.k);
     }
     Ok(ranking)
