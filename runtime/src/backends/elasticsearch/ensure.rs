@@ -1,0 +1,228 @@
+//! Creating an index, checking one that is there, adding fields to it, and dropping it.
+//!
+//! The index's `_meta` says what was created: nothing else is ever touched.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+use super::api::refused;
+use super::document::{field, mapping_of, of_row, properties, source_of};
+use super::driver::{FLAT_VECTORS, Shared, index_path};
+use super::query::{exists, not};
+use crate::backends::http::{Method, Request, Safety};
+use crate::capability::Placement;
+use crate::driver::{Ensured, Manifest};
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::{Column, Part};
+use crate::types::{Id, Json, LogicalType, Value};
+
+/// What `_meta` holds under `heavenbase`.
+#[derive(Debug, Deserialize, PartialEq, Serialize)]
+struct Meta {
+    /// How documents are laid out; another number is another layout.
+    format: u32,
+    manifest: Manifest,
+    /// How each vector field is indexed, by its mapping.
+    vectors: BTreeMap<String, Json>,
+}
+
+/// The layout of documents that this driver writes.
+const FORMAT: u32 = 1;
+/// Longest vector that the server takes.
+const LONGEST_VECTOR: u32 = 4_096;
+/// Fields of an index that servers allow when nobody says otherwise.
+const USUAL_FIELDS: usize = 1_000;
+/// Rows filled at once when a field with a default is added.
+const FILLED: usize = 500;
+
+impl Meta {
+    fn of(part: &Part) -> Self {
+        let indexed = |column: &&Column| matches!(column.logical, LogicalType::Vector(_)) && column.placement == Placement::VectorIndex;
+        let mapping = |column: &Column| (column.name.to_owned(), mapping_of(column).pop().map(|(_, _, mapping)| mapping).unwrap_or_default());
+        Meta { format: FORMAT, manifest: Manifest::of(part), vectors: part.columns.iter().filter(indexed).map(mapping).collect() }
+    }
+
+    fn to_json(&self) -> Result<Json> {
+        let json = serde_json::to_value(self);
+        Ok(json!({ "heavenbase": json.map_err(|e| Error::new(ErrorKind::Internal, "the manifest cannot be written").caused_by(e))? }))
+    }
+}
+
+/// Refuses what Elasticsearch cannot keep a promise for.
+fn check(shared: &Shared, part: &Part) -> Result<Ensured> {
+    let refuse = |kind, why: &'static str| Error::new(kind, why).of_entity(part.entity.name);
+    if part.is_mapped() {
+        return Err(refuse(
+            ErrorKind::Unsupported,
+            "an existing index cannot be mapped: its documents are not laid out as HeavenBase needs them; leave `table` out",
+        ));
+    }
+    if !part.unique_groups().is_empty() {
+        return Err(refuse(
+            ErrorKind::InvalidSchema,
+            "Elasticsearch cannot decide uniqueness: let another backend own the rows and hold the unique fields",
+        ));
+    }
+    for column in &part.columns {
+        let LogicalType::Vector(length) = column.logical else { continue };
+        if column.placement != Placement::VectorIndex {
+            continue;
+        }
+        if length > LONGEST_VECTOR || length == 0 {
+            return Err(refuse(ErrorKind::Unsupported, "Elasticsearch searches vectors of 1 to 4096 numbers: store the field `as = InlineColumn` or elsewhere")
+                .at_field(column.name));
+        }
+        if shared.api.version < FLAT_VECTORS {
+            return Err(refuse(ErrorKind::Unsupported, "vector search needs Elasticsearch 8.13 or later: store the field `as = InlineColumn`")
+                .at_field(column.name));
+        }
+    }
+    Ok(Ensured::default())
+}
+
+/// What the index of a part says of itself; `None` when there is no index.
+async fn meta(shared: &Shared, part: &Part) -> Result<Option<Meta>> {
+    let api = &shared.api;
+    let answer = api.send(Method::GET, &format!("{}/_mapping", index_path(part)), None, Safety::Repeatable, api.http.deadline()).await?;
+    if answer.status == 404 {
+        return Ok(None);
+    }
+    if !answer.is_success() {
+        return Err(refused(&answer));
+    }
+    let mut body: Json = answer.json()?;
+    let index = body.as_object_mut().and_then(|indexes| indexes.values_mut().next()).map(Json::take).unwrap_or_default();
+    let found = index["mappings"]["_meta"]["heavenbase"].clone();
+    let foreign = |why: String| Error::new(ErrorKind::SchemaMismatch, why).of_entity(part.entity.name);
+    if found.is_null() {
+        return Err(foreign(format!("the index `{}` was not made by HeavenBase: choose another namespace or entity name", part.table)));
+    }
+    if found["format"].as_u64() != Some(u64::from(FORMAT)) {
+        return Err(foreign(format!("the index `{}` was made by another version of HeavenBase", part.table)));
+    }
+    serde_json::from_value(found).map(Some).map_err(|_| Error::new(ErrorKind::Corrupt, "the manifest of an index cannot be read"))
+}
+
+/// Creates the index of a part, or checks what is there and adds to it.
+pub(super) async fn ensure(shared: &Shared, part: &Part) -> Result<Ensured> {
+    let mut ensured = check(shared, part)?;
+    let wanted = Meta::of(part);
+    let there = match meta(shared, part).await? {
+        Some(there) => there,
+        None if create(shared, part, &wanted).await? => {
+            ensured.created = true;
+            return Ok(ensured);
+        }
+        // Somebody else created it just now.
+        None => meta(shared, part).await?.ok_or_else(|| Error::new(ErrorKind::Conflict, "the index was made and dropped meanwhile"))?,
+    };
+    let additions = there.manifest.additions(part)?;
+    if let Some((name, _)) = there.vectors.iter().find(|(name, mapping)| wanted.vectors.get(*name).is_some_and(|asked| asked != *mapping)) {
+        let why = "the vectors are stored with another index than the entity says: change it back, or move the rows to a new entity";
+        return Err(Error::new(ErrorKind::SchemaMismatch, why).of_entity(part.entity.name).at_field(name.clone()));
+    }
+    if additions.is_empty() {
+        return Ok(ensured);
+    }
+    // The fields come first and the manifest last: what a crash leaves half done is done again.
+    let columns: Vec<&Column> = additions.iter().filter_map(|c| part.columns.get(*c)).collect();
+    put(shared, part, "_settings", &json!({ "index.mapping.total_fields.limit": field_limit(part) })).await?;
+    put(shared, part, "_mapping", &json!({ "properties": properties(columns.iter().copied()) })).await?;
+    for position in &additions {
+        fill(shared, part, *position).await?;
+    }
+    put(shared, part, "_mapping", &json!({ "_meta": wanted.to_json()? })).await?;
+    ensured.added = columns.iter().map(|c| c.name.to_owned()).collect();
+    Ok(ensured)
+}
+
+fn field_limit(part: &Part) -> usize {
+    let fields: usize = part.columns.iter().map(|c| mapping_of(c).len()).sum();
+    USUAL_FIELDS.max(fields + 100)
+}
+
+/// Creates the index; says whether it did, and not somebody else.
+async fn create(shared: &Shared, part: &Part, meta: &Meta) -> Result<bool> {
+    let api = &shared.api;
+    let mut settings = json!({ "number_of_shards": shared.config.shards, "mapping.total_fields.limit": field_limit(part) });
+    if let Some(replicas) = shared.config.replicas {
+        settings["number_of_replicas"] = replicas.into();
+    }
+    let mappings = json!({ "dynamic": "strict", "_meta": meta.to_json()?, "properties": properties(part.columns.iter()) });
+    let body = json!({ "settings": { "index": settings }, "mappings": mappings });
+    // Sent again after a lost answer, it meets its own index, which `ensure` then finds as it should be.
+    let answer = api.send(Method::PUT, &index_path(part), Some(&body), Safety::Repeatable, api.http.deadline()).await?;
+    if answer.is_success() {
+        return Ok(true);
+    }
+    let error = refused(&answer);
+    if error.detail("code") == Some("resource_already_exists_exception") { Ok(false) } else { Err(error) }
+}
+
+async fn put(shared: &Shared, part: &Part, what: &str, body: &Json) -> Result<()> {
+    let api = &shared.api;
+    let path = format!("{}/{what}", index_path(part));
+    let answer = api.send(Method::PUT, &path, Some(body), Safety::Repeatable, api.http.deadline()).await?;
+    if answer.is_success() { Ok(()) } else { Err(refused(&answer)) }
+}
+
+/// Gives rows that were written before a field existed the field's default. Versions stay as they are.
+async fn fill(shared: &Shared, part: &Part, position: usize) -> Result<()> {
+    let api = &shared.api;
+    let Some(column) = part.columns.get(position) else { return Ok(()) };
+    let Some(default) = column.default.map(|default| default()).filter(|value| !value.is_null()) else { return Ok(()) };
+    let all: Vec<usize> = (0..part.columns.len()).collect();
+    loop {
+        let deadline = api.http.deadline();
+        api.refresh(&part.table, deadline).await?;
+        let body = json!({
+            "size": FILLED,
+            "query": not(exists(&field("f", column))),
+            "_source": source_of(part, &all),
+            "seq_no_primary_term": true,
+            "track_total_hits": false,
+        });
+        let found = api.search(&part.table, &body, deadline).await?.hits.hits;
+        if found.is_empty() {
+            return Ok(());
+        }
+        let mut lines = Vec::new();
+        for hit in &found {
+            let mut values: Vec<Value> = hit.source.values(part, &all)?;
+            if let Some(value) = values.get_mut(position) {
+                *value = default.clone();
+            }
+            let action = json!({ "index": { "_id": hit.id, "if_seq_no": hit.seq_no, "if_primary_term": hit.primary_term } });
+            let document = of_row(part, &Id::from(hit.id.as_str()), hit.source.hb.version, &values);
+            lines.extend_from_slice(format!("{action}\n{document}\n").as_bytes());
+        }
+        let request = Request::new(Method::POST, format!("{}/_bulk?filter_path=items.*.status", index_path(part)), Safety::Repeatable);
+        let answer = api.http.send(&request.with_body("application/x-ndjson", lines), deadline).await?;
+        if !answer.is_success() {
+            return Err(refused(&answer));
+        }
+        // A row that another writer changed meanwhile is found again, or has the field by now.
+        let body: Json = answer.json()?;
+        let refused = |item: &Json| item.as_object().and_then(|i| i.values().next()?["status"].as_u64()).is_none_or(|s| s >= 300 && s != 409 && s != 429);
+        if body["items"].as_array().is_none_or(|items| items.iter().any(refused)) {
+            return Err(Error::new(ErrorKind::Backend, "rows could not be given the default of a new field").at_field(column.name));
+        }
+    }
+}
+
+/// Drops the index of a part, if it is that.
+pub(super) async fn drop_part(shared: &Shared, part: &Part) -> Result<bool> {
+    let api = &shared.api;
+    let Some(there) = meta(shared, part).await? else { return Ok(false) };
+    if there.manifest.namespace != *part.namespace || there.manifest.entity != part.entity.name {
+        let why = format!("the index `{}` belongs to another entity: it is not dropped", part.table);
+        return Err(Error::new(ErrorKind::SchemaMismatch, why).of_entity(part.entity.name));
+    }
+    let answer = api.send(Method::DELETE, &index_path(part), None, Safety::Repeatable, api.http.deadline()).await?;
+    match answer.status {
+        404 => Ok(true),
+        _ if answer.is_success() => Ok(true),
+        _ => Err(refused(&answer)),
+    }
+}

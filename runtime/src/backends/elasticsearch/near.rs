@@ -1,0 +1,175 @@
+//! Vector search.
+//!
+//! A column without an index is searched exactly by the server (`flat`). A column with one has an exact twin beside it.
+//! The server ranks by 32-bit scores and breaks ties by nothing that means anything; so more than `k` rows are asked
+//! for, scored here from the vectors as they were written, and asked for again wider while the edge is a tie.
+
+use std::cmp::Ordering;
+
+use serde_json::json;
+
+use super::document::{field, is_approximate, source_of};
+use super::driver::Shared;
+use super::query::{every, exists};
+use super::search::matching;
+use crate::driver::{NearQuery, Page, SubQuery};
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::Part;
+use crate::types::{Id, Json, Value};
+
+/// Most rows of one vector search: the server's bound on candidates.
+pub(super) const MOST: usize = 10_000;
+/// Two scores of the server this close, relative to their size, may be in the wrong order.
+const BLUR: f64 = 1e-5;
+/// Rows a page of the walk over all vectors.
+const WALK: usize = 1_000;
+
+/// A row found, with its score as `docs/semantics.md` defines it.
+struct Scored {
+    id: Id,
+    version: i64,
+    score: f64,
+    values: Vec<Value>,
+}
+
+fn best_first(a: &Scored, b: &Scored) -> Ordering {
+    b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id))
+}
+
+/// The nearest rows of those that match, best first.
+pub(super) async fn search(shared: &Shared, part: &Part, query: &SubQuery, near: &NearQuery) -> Result<Page> {
+    let column = part.columns.get(near.column).ok_or_else(|| Error::new(ErrorKind::Internal, "a search of a column that is not there"))?;
+    let k = near.k.min(query.limit.unwrap_or(usize::MAX));
+    let mut found = Vec::new();
+    if k > 0 {
+        let filter = matching(part, &query.filter, query.ids.as_deref())?;
+        let exact_field = if is_approximate(column) { field("e", column) } else { field("f", column) };
+        let quick = is_approximate(column) && !near.exact;
+        if quick {
+            // A graph may lose sight of rows behind a filter: fewer than k are believed of the exact search only.
+            let (rows, _) = ask(shared, part, query, near, &filter, &field("f", column), (k + 16).min(MOST)).await?;
+            found = rows;
+        }
+        if found.len() < k {
+            found = exactly(shared, part, query, near, &filter, &exact_field, k).await?;
+        }
+    }
+    found.sort_by(best_first);
+    found.truncate(k);
+    let mut page = Page::new(query.columns.len());
+    for row in found {
+        page.push(row.id, row.version, row.values);
+        page.scores.push(row.score);
+    }
+    Ok(page)
+}
+
+/// The exact search: widened until the edge is no tie, and by a walk over every vector when widening has an end.
+async fn exactly(shared: &Shared, part: &Part, query: &SubQuery, near: &NearQuery, filter: &Json, at: &str, k: usize) -> Result<Vec<Scored>> {
+    let mut size = k + k / 8 + 16;
+    while size <= MOST {
+        let (rows, scores) = ask(shared, part, query, near, filter, at, size).await?;
+        if rows.len() < size {
+            return Ok(rows);
+        }
+        let (kth, last) = (scores[k - 1], scores[size - 1]);
+        if kth - last > BLUR * kth.abs() {
+            return Ok(rows);
+        }
+        if size == MOST {
+            break;
+        }
+        size = (size * 4).min(MOST);
+    }
+    walk(shared, part, query, near, filter, k).await
+}
+
+/// One search by the server: the rows with their true scores, and the server's scores in its order.
+async fn ask(
+    shared: &Shared,
+    part: &Part,
+    query: &SubQuery,
+    near: &NearQuery,
+    filter: &Json,
+    at: &str,
+    size: usize,
+) -> Result<(Vec<Scored>, Vec<f64>)> {
+    let body = json!({
+        "size": size,
+        "knn": {
+            "field": at,
+            "query_vector": near.vector.iter().copied().collect::<Vec<f32>>(),
+            "k": size,
+            "num_candidates": size.max(100).min(MOST),
+            "filter": filter,
+        },
+        "_source": source_of(part, &with_vector(query, near)),
+        "track_total_hits": false,
+    });
+    let found = shared.api.search(&part.table, &body, shared.api.http.deadline()).await?;
+    let scores = found.hits.hits.iter().map(|hit| hit.score.unwrap_or_default()).collect();
+    let rows = found.hits.hits.into_iter().map(|hit| scored(part, query, near, hit)).collect::<Result<Vec<_>>>()?;
+    Ok((rows.into_iter().flatten().collect(), scores))
+}
+
+/// The columns asked for, and behind them the vector.
+fn with_vector(query: &SubQuery, near: &NearQuery) -> Vec<usize> {
+    let mut columns = query.columns.clone();
+    columns.push(near.column);
+    columns
+}
+
+fn scored(part: &Part, query: &SubQuery, near: &NearQuery, hit: super::api::Hit) -> Result<Option<Scored>> {
+    let mut values = hit.source.values(part, &with_vector(query, near))?;
+    let vector = values.pop().unwrap_or_default();
+    Ok(vector.as_vector().map(|numbers| Scored {
+        id: Id::from(hit.id),
+        version: hit.source.hb.version,
+        score: near.metric.score(&near.vector, numbers),
+        values,
+    }))
+}
+
+/// Every vector of the rows that match, scored here: what is left when more rows tie than the server returns at once.
+/// Memory holds the best `k` and one page.
+async fn walk(shared: &Shared, part: &Part, query: &SubQuery, near: &NearQuery, filter: &Json, k: usize) -> Result<Vec<Scored>> {
+    let there = part.columns.get(near.column).map(|c| exists(&field("f", c)));
+    let body = json!({
+        "size": WALK,
+        "query": every(there.into_iter().chain([filter.clone()]).collect()),
+        "sort": [{ super::document::ID: "asc" }],
+        "_source": source_of(part, &with_vector(query, near)),
+        "track_total_hits": false,
+    });
+    let mut best: Vec<Scored> = Vec::new();
+    let mut after: Option<String> = None;
+    let api = &shared.api;
+    let point = api.open_point(&part.table, api.http.deadline()).await?;
+    let mut body = body;
+    loop {
+        if let Some(after) = &after {
+            body["search_after"] = json!([after]);
+        }
+        let found = api.search_point(&point, body.clone(), api.http.deadline()).await;
+        let hits = match found {
+            Ok(found) => found.hits.hits,
+            Err(error) => {
+                api.close_point(point, api.http.deadline()).await;
+                return Err(error);
+            }
+        };
+        let count = hits.len();
+        after = hits.last().map(|hit| hit.id.clone());
+        for hit in hits {
+            best.extend(scored(part, query, near, hit)?);
+        }
+        if best.len() > k {
+            best.sort_by(best_first);
+            best.truncate(k);
+        }
+        if count < WALK {
+            api.close_point(point, api.http.deadline()).await;
+            return Ok(best);
+        }
+    }
+}
