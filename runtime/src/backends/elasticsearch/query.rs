@@ -159,7 +159,7 @@ impl Asked<'_> {
             };
             return Some(on("range", &self.field, json!({ relation: codec::decimal_term(mantissa) })));
         }
-        if value.as_text().is_some_and(text::is_long) {
+        if value.as_text().is_some_and(|t| t.len() > text::OPERAND) {
             return None;
         }
         // Bytes have an order for the evaluator, and none here; the table does not promise one.
@@ -246,7 +246,7 @@ fn of_condition(asked: &Asked<'_>, condition: &Condition) -> Option<Json> {
         Condition::Ge(value) => asked.range("gte", value)?,
         Condition::Between(low, high) => every(vec![asked.range("gte", low)?, asked.range("lte", high)?]),
         Condition::Contains(needle) | Condition::StartsWith(needle) | Condition::EndsWith(needle) if needle.is_empty() => asked.some(),
-        Condition::StartsWith(prefix) if prefix.chars().count() <= text::SEGMENT => {
+        Condition::StartsWith(prefix) if prefix.len() <= text::OPERAND => {
             on("prefix", &asked.field, json!({ "value": prefix }))
         }
         Condition::Contains(needle) if fits(needle) => {

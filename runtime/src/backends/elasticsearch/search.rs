@@ -75,11 +75,7 @@ fn sort(part: &Part, order: &[OrderKey]) -> Vec<Json> {
     for key in order {
         match key.key {
             SortKey::Column(column) => keys.extend(part.columns.get(column).map(|c| sort_of(c, key.descending)).unwrap_or_default()),
-            SortKey::Id => {
-                keys.push(json!({ ID: if key.descending { "desc" } else { "asc" } }));
-                // Nothing ties behind the id.
-                return keys;
-            }
+            SortKey::Id => keys.push(json!({ ID: if key.descending { "desc" } else { "asc" } })),
         }
     }
     keys.push(json!({ ID: "asc" }));
@@ -96,10 +92,7 @@ fn search_after(part: &Part, order: &[OrderKey], position: &Position) -> Vec<Jso
                     place_of(column, value, &mut place);
                 }
             }
-            SortKey::Id => {
-                place.push(position.id.as_str().into());
-                return place;
-            }
+            SortKey::Id => place.push(value.as_text().into()),
         }
     }
     place.push(position.id.as_str().into());

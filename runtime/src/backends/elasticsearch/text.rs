@@ -10,6 +10,8 @@
 pub(super) const SEGMENT: usize = 8_000;
 /// Longest substring sought natively, in characters: Lucene refuses patterns that make too large an automaton.
 pub(super) const NEEDLE: usize = 200;
+/// Longest text that the server compares or takes as a prefix, in bytes: its automata have at most 1,000 states.
+pub(super) const OPERAND: usize = 900;
 /// Most segments that take part in an order. Columns of longer text are ordered by the caller.
 pub(super) const MOST_SEGMENTS: usize = 16;
 /// Stands behind the first segment of a long text, so that no short text equals it. A longer text follows its prefix
