@@ -15,6 +15,7 @@ pub mod exec;
 pub mod filter;
 pub mod plan;
 pub mod prelude;
+pub mod presets;
 pub mod query;
 pub mod schema;
 pub mod types;
@@ -24,3 +25,8 @@ pub use error::{Error, ErrorKind, Result, Status};
 pub use heavenbase_macros::{Category, Entity, Layout, Logical, Projection};
 pub use query::{Entity, Layout, Query};
 pub use workspace::Workspace;
+
+/// The README's code runs as documentation tests.
+#[cfg(all(doctest, feature = "sqlite"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -5,6 +5,7 @@
 
 pub mod class;
 mod macros;
+pub mod matrix;
 pub mod op;
 pub mod placement;
 pub mod questions;

@@ -1,0 +1,60 @@
+//! The matrix of the README, written from the table.
+
+use super::table::{BackendRows, TABLE};
+use super::{Operation, class};
+
+/// Who proved a backend's rows: the engine that the behaviour suite last passed on, or nobody.
+///
+/// A row without an entry here was run by nobody.
+pub const PROOFS: &[(&str, &str)] = &[
+    ("inmem", "in process"),
+    ("json", "files, read back by CPython"),
+    ("pickle", "files, read back by CPython"),
+    ("file", "files, read back by CPython"),
+    ("sqlite", "SQLite, bundled"),
+];
+
+/// The capability matrix as Markdown: a line an operation, a column a backend.
+///
+/// ● native on every class that the operation means something on and the backend stores; ◐ native on some, the others
+/// after `.scan()`; ○ after `.scan()`; · not stored.
+pub fn markdown() -> String {
+    let mut text = String::from("| |");
+    TABLE.iter().for_each(|b| text += &format!(" {} |", b.backend));
+    text += "\n|---|";
+    TABLE.iter().for_each(|_| text += ":-:|");
+    for operation in Operation::ALL {
+        text += &format!("\n| `{operation}` |");
+        TABLE.iter().for_each(|b| text += &format!(" {} |", cell(b, *operation)));
+    }
+    text += "\n| metrics |";
+    for backend in TABLE {
+        let metrics: Vec<&str> = backend.metrics.iter().map(|m| m.name()).collect();
+        text += &format!(" {} |", if metrics.is_empty() { "·".to_owned() } else { metrics.join(" ") });
+    }
+    text += "\n| proved on |";
+    for backend in TABLE {
+        let proof = PROOFS.iter().find(|(name, _)| *name == backend.backend).map_or("**not run**", |(_, proof)| proof);
+        text += &format!(" {proof} |");
+    }
+    text.push('\n');
+    text
+}
+
+fn cell(backend: &BackendRows, operation: Operation) -> &'static str {
+    let meant = class::MEANINGS.iter().filter(|(_, ops)| ops.contains(&operation)).map(|(name, _)| *name);
+    let (mut stored, mut native) = (0, 0);
+    for class in meant {
+        let rows: Vec<_> = backend.rows.iter().filter(|r| r.classes.contains(&class)).collect();
+        if !rows.is_empty() {
+            stored += 1;
+            native += usize::from(rows.iter().any(|r| r.native.contains(&operation)));
+        }
+    }
+    match (stored, native) {
+        (0, _) => "·",
+        (_, 0) => "○",
+        (s, n) if s == n => "●",
+        _ => "◐",
+    }
+}
