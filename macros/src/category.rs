@@ -94,6 +94,8 @@ fn expand(model: &Model) -> TokenStream {
             impl __hb::Logical for #ident {
                 type Class = __hb::class::Category;
                 type Base = Self;
+                type Probe = [f32];
+                type Item = Self;
                 const TYPE: __hb::LogicalType = __hb::LogicalType::Category(&[#(#names),*]);
 
                 fn to_value(&self) -> __hb::Value {
@@ -110,18 +112,21 @@ fn expand(model: &Model) -> TokenStream {
 
             impl __hb::ListItem for #ident {}
 
+            #[diagnostic::do_not_recommend]
             impl __hb::Operand<#ident> for #ident {
                 fn into_operand(self) -> __hb::Value {
                     __hb::Logical::to_value(&self)
                 }
             }
 
+            #[diagnostic::do_not_recommend]
             impl __hb::Operand<#ident> for &#ident {
                 fn into_operand(self) -> __hb::Value {
                     __hb::Logical::to_value(self)
                 }
             }
 
+            #[diagnostic::do_not_recommend]
             impl __hb::Operand<#ident> for __hb::Option<#ident> {
                 fn into_operand(self) -> __hb::Value {
                     __hb::Logical::to_value(&self)

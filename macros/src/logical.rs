@@ -61,6 +61,8 @@ fn expand(model: &Model) -> TokenStream {
             impl #impl_generics __hb::Logical for #newtype #where_clause {
                 type Class = <#ty as __hb::Logical>::Class;
                 type Base = <#ty as __hb::Logical>::Base;
+                type Probe = <#ty as __hb::Logical>::Probe;
+                type Item = <#ty as __hb::Logical>::Item;
                 const TYPE: __hb::LogicalType = <#ty as __hb::Logical>::TYPE;
                 const NULLABLE: bool = <#ty as __hb::Logical>::NULLABLE;
 
@@ -75,12 +77,14 @@ fn expand(model: &Model) -> TokenStream {
 
             impl #impl_generics __hb::ListItem for #newtype #item {}
 
+            #[diagnostic::do_not_recommend]
             impl #impl_generics __hb::Operand<<#ty as __hb::Logical>::Base> for #newtype #where_clause {
                 fn into_operand(self) -> __hb::Value {
                     __hb::Logical::to_value(&self)
                 }
             }
 
+            #[diagnostic::do_not_recommend]
             impl #impl_generics __hb::Operand<<#ty as __hb::Logical>::Base> for &#newtype #where_clause {
                 fn into_operand(self) -> __hb::Value {
                     __hb::Logical::to_value(self)

@@ -13,7 +13,8 @@ pub use crate::capability::op::metric;
 pub use crate::capability::{class, placement};
 pub use crate::error::Result;
 pub use crate::query::{
-    DefaultPlacement, Entity, Field, FieldRef, HasBackend, HasCopy, Layout, Name, Projection, RowCursor, Scanned, Scanner, Score, Slot,
+    DefaultPlacement, Entity, Field, FieldRef, HasBackend, HasCopy, Layout, Name, Projection, RowCursor, ScanOfEveryRow, Scanned, Score,
+    Slot,
 };
 pub use crate::schema::{Binding, EntitySchema, FieldSchema, IdSource, Index, LayoutEntry, PlacementSchema};
 pub use crate::types::{Id, ListItem, Logical, LogicalType, Metric, Mismatch, Named, Operand, Value};

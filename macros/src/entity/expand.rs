@@ -213,7 +213,7 @@ fn copies(field: &FieldModel) -> TokenStream {
         let backend = name_type(&store.backend(), store.backend_span());
         // The marker has no generics, so a placement that follows from a type parameter has to be written out.
         let placement = placement_type(field, store);
-        quote!(impl __hb::HasCopy<#backend> for #marker { type Placement = #placement; })
+        quote!(#[diagnostic::do_not_recommend] impl __hb::HasCopy<#backend> for #marker { type Placement = #placement; })
     });
     quote! {
         #[doc(hidden)]

@@ -51,7 +51,7 @@ pub fn expand(model: &LayoutModel) -> TokenStream {
             #(#named)*
             #default
             impl #impl_generics __hb::HasBackend<__hb::Scanned> for #layout #where_clause {
-                type Kind = __hb::Scanner;
+                type Kind = __hb::ScanOfEveryRow;
             }
         };
     }

@@ -80,6 +80,8 @@ impl<A: Backend, B: Backend, C: Backend> Backend for OneOf<(A, B, C)> {
     const KINDS: &'static [&'static str] = &[A::KINDS[0], B::KINDS[0], C::KINDS[0]];
 }
 
+// Not recommended: the compiler then speaks of the `OneOf`, not of every other thing that runs something.
+#[diagnostic::do_not_recommend]
 impl<A, B, O, K, P> Runs<O, K, P> for OneOf<(A, B)>
 where
     A: Runs<O, K, P>,
@@ -87,6 +89,7 @@ where
 {
 }
 
+#[diagnostic::do_not_recommend]
 impl<A, B, C, O, K, P> Runs<O, K, P> for OneOf<(A, B, C)>
 where
     A: Runs<O, K, P>,
@@ -95,6 +98,7 @@ where
 {
 }
 
+#[diagnostic::do_not_recommend]
 impl<A, B, K, P> Stores<K, P> for OneOf<(A, B)>
 where
     A: Stores<K, P>,
@@ -102,6 +106,7 @@ where
 {
 }
 
+#[diagnostic::do_not_recommend]
 impl<A, B, C, K, P> Stores<K, P> for OneOf<(A, B, C)>
 where
     A: Stores<K, P>,
@@ -110,6 +115,7 @@ where
 {
 }
 
+#[diagnostic::do_not_recommend]
 impl<A, B, M> Ranks<M> for OneOf<(A, B)>
 where
     A: Ranks<M>,
@@ -117,6 +123,7 @@ where
 {
 }
 
+#[diagnostic::do_not_recommend]
 impl<A, B, C, M> Ranks<M> for OneOf<(A, B, C)>
 where
     A: Ranks<M>,

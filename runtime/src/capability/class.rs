@@ -11,23 +11,26 @@ pub trait Class {
 }
 
 /// An operation that means something on a class: what `.scan()` can run anywhere.
-#[diagnostic::on_unimplemented(message = "`{Op}` means nothing on a {Self} field", label = "not an operation of this type")]
+#[diagnostic::on_unimplemented(message = "`{Op}` means nothing on a `{Self}`", label = "not an operation of this type, scanned or not")]
 pub trait Has<Op> {}
 
 /// The same question at run time: which operations mean something on which class.
 pub const MEANINGS: &[(&str, &[super::Operation])] = MEANING_ROWS;
 
+// Two names a type, as for operations: messages show the second.
 macro_rules! classes {
-    ($($(#[$doc:meta])* $name:ident as $placement:ident: [$($op:ident),*];)*) => {
+    ($($(#[$doc:meta])* $name:ident $shown:ident as $placement:ident: [$($op:ident),*];)*) => {
         $(
             $(#[$doc])*
             #[derive(Debug)]
-            pub struct $name;
+            pub struct $shown;
+            #[doc(no_inline)]
+            pub use $shown as $name;
             impl Class for $name {
                 type Placement = placement::$placement;
                 const NAME: &'static str = stringify!($name);
             }
-            $(impl Has<op::$op> for $name {})*
+            $(#[diagnostic::do_not_recommend] impl Has<op::$op> for $name {})*
         )*
         const MEANING_ROWS: &[(&str, &[super::Operation])] = &[
             $((stringify!($name), &[$(super::Operation::$op),*]),)*
@@ -39,31 +42,31 @@ macro_rules! classes {
 
 classes! {
     /// Identity of a row.
-    Id as InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
+    Id IdField as InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
     /// The id of another entity's row.
-    Ref as InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
+    Ref RefField as InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
     /// Truth values.
-    Bool as InlineColumn: [Eq, IsNull, Sort, GroupBy];
+    Bool BoolField as InlineColumn: [Eq, IsNull, Sort, GroupBy];
     /// Signed integers.
-    Int as InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
+    Int IntField as InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
     /// 64-bit floats.
-    Float as InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
+    Float FloatField as InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
     /// Exact decimals.
-    Decimal as InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
+    Decimal DecimalField as InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
     /// Unicode text.
-    Text as InlineColumn: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Matches, Sort, GroupBy, MinMax];
+    Text TextField as InlineColumn: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Matches, Sort, GroupBy, MinMax];
     /// Timestamps, dates and durations.
-    Time as InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
+    Time TimeField as InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
     /// UUIDs.
-    Uuid as InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
+    Uuid UuidField as InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
     /// Enums stored by name.
-    Category as InlineColumn: [Eq, IsNull, Sort, GroupBy];
+    Category CategoryField as InlineColumn: [Eq, IsNull, Sort, GroupBy];
     /// Binary data.
-    Bytes as InlineColumn: [Eq, IsNull];
+    Bytes BytesField as InlineColumn: [Eq, IsNull];
     /// JSON values.
-    Json as JsonField: [Eq, IsNull, Path];
+    Json JsonValueField as JsonField: [Eq, IsNull, Path];
     /// Lists.
-    List as InlineColumn: [Eq, IsNull, Has, Length];
+    List ListField as InlineColumn: [Eq, IsNull, Has, Length];
     /// Vectors.
-    Vector as VectorIndex: [IsNull, Near];
+    Vector VectorField as VectorIndex: [IsNull, Near];
 }

@@ -40,6 +40,7 @@ macro_rules! capability_kind {
 macro_rules! capability_metric {
     ([$meta:meta] $kind:ident $metric:ident) => {
         #[$meta]
+        #[diagnostic::do_not_recommend]
         impl super::Ranks<super::op::metric::$metric> for crate::backends::$kind {}
     };
 }
@@ -53,6 +54,7 @@ macro_rules! capability_rows {
 macro_rules! capability_row {
     ([$meta:meta] $kind:ident $placement:ident $class:ident [$($op:ident),*]) => {
         #[$meta]
+        #[diagnostic::do_not_recommend]
         impl super::Stores<super::class::$class, super::placement::$placement> for crate::backends::$kind {}
         capability_impls! { [$meta] $kind $placement $class $($op)* }
     };
@@ -62,6 +64,7 @@ macro_rules! capability_impls {
     ($metas:tt $kind:ident $placement:ident $class:ident) => {};
     ([$meta:meta] $kind:ident $placement:ident $class:ident $op:ident $($rest:ident)*) => {
         #[$meta]
+        #[diagnostic::do_not_recommend]
         impl super::Runs<super::op::$op, super::class::$class, super::placement::$placement> for crate::backends::$kind {}
         capability_impls! { [$meta] $kind $placement $class $($rest)* }
     };

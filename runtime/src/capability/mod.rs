@@ -27,24 +27,21 @@ pub trait Backend {
 
 /// A backend that runs an operation natively on fields of a class in a placement. Implemented from the table only.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot run `{Op}` on a {Class} field stored as `{Place}`",
-    label = "not available on the backend that stores this field",
-    note = "store the field on a backend that can (`heavenbase::capability::backends` lists them), or write `.scan()` after the field to read every row"
+    message = "`{Self}` cannot run `{Op}` on a `{Class}` stored `{Place}`",
+    label = "not native there: choose another backend or placement, or `.scan()` (reads every row) if the type has it"
 )]
 pub trait Runs<Op, Class, Place> {}
 
 /// A backend that stores fields of a class in a placement. Implemented from the table only.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot store a {Class} field as `{Place}`",
-    label = "this backend cannot store the field",
-    note = "choose another backend with `#[store(to = \"…\")]` or another placement with `#[store(as = …)]`"
+    message = "`{Self}` cannot store a `{Class}` `{Place}`",
+    label = "choose another backend with `#[store(to = …)]` or another placement with `#[store(as = …)]`"
 )]
 pub trait Stores<Class, Place> {}
 
 /// A backend that ranks vectors by a metric. Implemented from the table only.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no vector search by `{Metric}`",
-    label = "metric not available on this backend",
-    note = "choose another metric with `#[store(metric = \"…\")]`, or another backend"
+    label = "choose another metric, or another backend"
 )]
 pub trait Ranks<Metric> {}

@@ -4,12 +4,17 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+// The compiler shortens a path in a message only where the last name is one of a kind: so each type has a name of its own,
+// which messages show, beside the one that code writes.
 macro_rules! operations {
-    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
-        $($(#[$doc])* #[derive(Debug)] pub struct $name;)*
+    ($($(#[$doc:meta])* $name:ident $shown:ident = $text:literal;)*) => {
+        $(
+            $(#[$doc])* #[derive(Debug)] pub struct $shown;
+            #[doc(no_inline)] pub use $shown as $name;
+        )*
 
         /// An operation of the capability table, at run time.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, ::std::cmp::Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         #[non_exhaustive]
         pub enum Operation { $($(#[$doc])* $name,)* }
@@ -34,39 +39,39 @@ macro_rules! operations {
 
 operations! {
     /// `eq`, `ne`, `in_list`, `not_in`.
-    Eq = "eq";
+    Eq OpEq = "eq";
     /// `is_null`, `is_some`, `count(field)`.
-    IsNull = "is_null";
+    IsNull OpIsNull = "is_null";
     /// `lt`, `le`, `gt`, `ge`, `between`.
-    Compare = "compare";
+    Compare OpCompare = "compare";
     /// `contains`, `starts_with`, `ends_with`.
-    Contains = "contains";
+    Contains OpContains = "contains";
     /// `icontains`.
-    IContains = "icontains";
+    IContains OpIContains = "icontains";
     /// `like`.
-    Like = "like";
+    Like OpLike = "like";
     /// `ilike`.
-    ILike = "ilike";
+    ILike OpILike = "ilike";
     /// `regex`.
-    Regex = "regex";
+    Regex OpRegex = "regex";
     /// `matches`, `phrase`.
-    Matches = "matches";
+    Matches OpMatches = "matches";
     /// `has`, `has_any`, `has_all`.
-    Has = "has";
+    Has OpHas = "has";
     /// `len()` and its comparisons.
-    Length = "len";
+    Length OpLength = "len";
     /// `path(…)` and its tests.
-    Path = "path";
+    Path OpPath = "path";
     /// `near`.
-    Near = "near";
+    Near OpNear = "near";
     /// `order_by`.
-    Sort = "order_by";
+    Sort OpSort = "order_by";
     /// `group_by`, `count_distinct`.
-    GroupBy = "group_by";
+    GroupBy OpGroupBy = "group_by";
     /// `min`, `max`.
-    MinMax = "min_max";
+    MinMax OpMinMax = "min_max";
     /// `sum`, `avg`.
-    Sum = "sum";
+    Sum OpSum = "sum";
 }
 
 impl fmt::Display for Operation {

@@ -4,9 +4,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+// Two names a type, as for operations: messages show the second.
 macro_rules! placements {
-    ($($(#[$doc:meta])* $name:ident;)*) => {
-        $($(#[$doc])* #[derive(Debug)] pub struct $name;)*
+    ($($(#[$doc:meta])* $name:ident $shown:ident;)*) => {
+        $(
+            $(#[$doc])* #[derive(Debug)] pub struct $shown;
+            #[doc(no_inline)] pub use $shown as $name;
+        )*
 
         /// How a field lies on its backend.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -42,15 +46,15 @@ pub trait Placed {
 
 placements! {
     /// A column or property of its own.
-    InlineColumn;
+    InlineColumn AsInlineColumn;
     /// A JSON document column.
-    JsonField;
+    JsonField AsJsonField;
     /// A child table with one row an item of a list.
-    SideTable;
+    SideTable AsSideTable;
     /// A vector column that `near` searches.
-    VectorIndex;
+    VectorIndex AsVectorIndex;
     /// Text with an index of its words, for `matches`.
-    InvertedIndex;
+    InvertedIndex AsInvertedIndex;
 }
 
 impl fmt::Display for Placement {

@@ -53,56 +53,40 @@ impl Count {
     }
 }
 
+// One line a signature: the compiler quotes the line of the bound in its messages.
+#[rustfmt::skip]
 impl<E: Entity, T: Logical, N, P, C> Field<E, T, N, P, C>
 where
     E::Layout: HasBackend<N>,
     T::Base: Logical,
 {
     /// How many rows have a value.
-    pub fn count(self) -> Aggregated<E, i64>
-    where
-        KindOf<E, N>: Runs<op::IsNull, T::Class, P>,
-    {
+    pub fn count(self) -> Aggregated<E, i64> where KindOf<E, N>: Runs<op::IsNull, T::Class, P> {
         Aggregated::over(AggregateFunction::Count, self.reference())
     }
 
     /// How many different values there are, nulls apart.
-    pub fn count_distinct(self) -> Aggregated<E, i64>
-    where
-        KindOf<E, N>: Runs<op::GroupBy, T::Class, P>,
-    {
+    pub fn count_distinct(self) -> Aggregated<E, i64> where KindOf<E, N>: Runs<op::GroupBy, T::Class, P> {
         Aggregated::over(AggregateFunction::CountDistinct, self.reference())
     }
 
     /// The sum, of the field's own type; `None` over no value. Integer overflow is an error.
-    pub fn sum(self) -> Aggregated<E, Option<T::Base>>
-    where
-        KindOf<E, N>: Runs<op::Sum, T::Class, P>,
-    {
+    pub fn sum(self) -> Aggregated<E, Option<T::Base>> where KindOf<E, N>: Runs<op::Sum, T::Class, P> {
         Aggregated::over(AggregateFunction::Sum, self.reference())
     }
 
     /// The mean; `None` over no value.
-    pub fn avg(self) -> Aggregated<E, Option<f64>>
-    where
-        KindOf<E, N>: Runs<op::Sum, T::Class, P>,
-    {
+    pub fn avg(self) -> Aggregated<E, Option<f64>> where KindOf<E, N>: Runs<op::Sum, T::Class, P> {
         Aggregated::over(AggregateFunction::Avg, self.reference())
     }
 
     /// The least value; `None` over no value.
-    pub fn min(self) -> Aggregated<E, Option<T::Base>>
-    where
-        KindOf<E, N>: Runs<op::MinMax, T::Class, P>,
-    {
+    pub fn min(self) -> Aggregated<E, Option<T::Base>> where KindOf<E, N>: Runs<op::MinMax, T::Class, P> {
         Aggregated::over(AggregateFunction::Min, self.reference())
     }
 
     /// The greatest value; `None` over no value.
-    pub fn max(self) -> Aggregated<E, Option<T::Base>>
-    where
-        KindOf<E, N>: Runs<op::MinMax, T::Class, P>,
-    {
+    pub fn max(self) -> Aggregated<E, Option<T::Base>> where KindOf<E, N>: Runs<op::MinMax, T::Class, P> {
         Aggregated::over(AggregateFunction::Max, self.reference())
     }
 }
@@ -193,6 +177,10 @@ impl<E, Out: Measured> Aggregated<E, Out> {
 }
 
 /// What `aggregate` takes: a measure or a tuple of up to 8.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a number over rows of `{E}`",
+    label = "expected `COUNT`, `Field.sum()` and the like over `{E}`, or a tuple of up to 8 of them"
+)]
 pub trait Measures<E> {
     /// What one group gives.
     type Output;
@@ -207,6 +195,7 @@ pub trait Measures<E> {
     fn read(row: &mut RowCursor<'_>) -> Result<Self::Output>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<E> Measures<E> for Count {
     type Output = i64;
 
@@ -219,6 +208,7 @@ impl<E> Measures<E> for Count {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E, Out: Logical> Measures<E> for Aggregated<E, Out> {
     type Output = Out;
 
@@ -232,6 +222,10 @@ impl<E, Out: Logical> Measures<E> for Aggregated<E, Out> {
 }
 
 /// What `group_by` takes: a field or a tuple of up to 8. Each field's backend must group by it.
+#[diagnostic::on_unimplemented(
+    message = "rows of `{E}` cannot be grouped by `{Self}`",
+    label = "expected a field of `{E}`, or a tuple of up to 8 of them"
+)]
 pub trait GroupKeys<E> {
     /// What one group's keys give.
     type Output;
@@ -264,6 +258,7 @@ where
 
 macro_rules! tuples {
     ($($name:ident)+) => {
+        #[diagnostic::do_not_recommend]
         impl<E, $($name: Measures<E>),+> Measures<E> for ($($name,)+) {
             type Output = ($($name::Output,)+);
 
@@ -278,6 +273,7 @@ macro_rules! tuples {
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl<E, $($name: GroupKeys<E>),+> GroupKeys<E> for ($($name,)+) {
             type Output = ($($name::Output,)+);
 

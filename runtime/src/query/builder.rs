@@ -4,9 +4,9 @@ use super::{
     AggregateSpec, Entity, Field, GroupKeys, HasBackend, Having, KindOf, Measures, Order, Predicate, Projection, QuerySpec, RowCursor,
     SearchSpec, Selection,
 };
-use crate::capability::{Runs, class, op};
+use crate::capability::{Runs, op};
 use crate::error::Result;
-use crate::types::{Logical, Vector};
+use crate::types::Logical;
 
 /// A query without a workspace: a value to keep, send and attach with [`Query::on`](crate::Query::on).
 #[derive(Clone, Copy, Debug)]
@@ -123,24 +123,19 @@ impl<E: Entity, Out, W> Query<E, Out, W> {
 
     /// The `k` rows whose vectors are nearest, best first, among those that satisfy the filter: exactly
     /// `min(k, matching rows with a vector)`. `k` is at most 10,000.
-    pub fn near<T, N, P, C, const D: usize>(mut self, field: Field<E, T, N, P, C>, vector: &[f32; D], k: usize) -> Self
-    where
-        T: Logical<Class = class::Vector, Base = Vector<D>>,
-        E::Layout: HasBackend<N>,
-        KindOf<E, N>: Runs<op::Near, class::Vector, P>,
-    {
-        self.spec.search = Some(SearchSpec::Near { field: field.reference(), vector: vector.to_vec(), k });
+    // One line a signature: the compiler quotes the line of the bound in its messages.
+    #[rustfmt::skip]
+    pub fn near<T: Logical, N, P, C>(mut self, field: Field<E, T, N, P, C>, vector: &T::Probe, k: usize) -> Self
+    where E::Layout: HasBackend<N>, KindOf<E, N>: Runs<op::Near, T::Class, P> {
+        self.spec.search = Some(SearchSpec::Near { field: field.reference(), vector: vector.as_ref().to_vec(), k });
         self
     }
 
     /// The `k` rows whose text matches best, best first: every word must occur; scores by
     /// [`text_score`](crate::exec::text_score).
-    pub fn matching<T, N, P, C>(mut self, field: Field<E, T, N, P, C>, text: impl Into<String>, k: usize) -> Self
-    where
-        T: Logical,
-        E::Layout: HasBackend<N>,
-        KindOf<E, N>: Runs<op::Matches, T::Class, P>,
-    {
+    #[rustfmt::skip]
+    pub fn matching<T: Logical, N, P, C>(mut self, field: Field<E, T, N, P, C>, text: impl Into<String>, k: usize) -> Self
+    where E::Layout: HasBackend<N>, KindOf<E, N>: Runs<op::Matches, T::Class, P> {
         self.spec.search = Some(SearchSpec::Matches { field: field.reference(), text: text.into(), k });
         self
     }
@@ -208,20 +203,15 @@ impl<E> std::fmt::Debug for Ranked<E> {
 }
 
 /// The rows whose vectors are nearest, as one search of a [`hybrid`](Query::hybrid).
-pub fn near<E: Entity, T, N, P, C, const D: usize>(field: Field<E, T, N, P, C>, vector: &[f32; D]) -> Ranked<E>
-where
-    T: Logical<Class = class::Vector, Base = Vector<D>>,
-    E::Layout: HasBackend<N>,
-    KindOf<E, N>: Runs<op::Near, class::Vector, P>,
-{
-    Ranked { spec: SearchSpec::Near { field: field.reference(), vector: vector.to_vec(), k: 0 }, of: PhantomData }
+#[rustfmt::skip]
+pub fn near<E: Entity, T: Logical, N, P, C>(field: Field<E, T, N, P, C>, vector: &T::Probe) -> Ranked<E>
+where E::Layout: HasBackend<N>, KindOf<E, N>: Runs<op::Near, T::Class, P> {
+    Ranked { spec: SearchSpec::Near { field: field.reference(), vector: vector.as_ref().to_vec(), k: 0 }, of: PhantomData }
 }
 
 /// The rows whose text matches best, as one search of a [`hybrid`](Query::hybrid).
+#[rustfmt::skip]
 pub fn matching<E: Entity, T: Logical, N, P, C>(field: Field<E, T, N, P, C>, text: impl Into<String>) -> Ranked<E>
-where
-    E::Layout: HasBackend<N>,
-    KindOf<E, N>: Runs<op::Matches, T::Class, P>,
-{
+where E::Layout: HasBackend<N>, KindOf<E, N>: Runs<op::Matches, T::Class, P> {
     Ranked { spec: SearchSpec::Matches { field: field.reference(), text: text.into(), k: 0 }, of: PhantomData }
 }

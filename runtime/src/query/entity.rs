@@ -70,8 +70,7 @@ pub trait Entity: Sized + Send + Sync + 'static {
 /// A field that has a copy on the backend named `N`. Derived.
 #[diagnostic::on_unimplemented(
     message = "the field has no copy on this backend",
-    label = "no copy there",
-    note = "add one with `#[store(to = \"…\", copy)]`"
+    label = "no copy there: add one with `#[store(to = \"…\", copy)]`"
 )]
 pub trait HasCopy<N> {
     /// How the copy lies there.
@@ -88,11 +87,13 @@ pub struct Scanned;
 
 /// The kind that a scanned field has: it runs every operation that the field's class has. The derive of [`Layout`] gives
 /// every layout one, under the name [`Scanned`].
+// Its name is what messages show: "`ScanOfEveryRow` cannot run `OpSum` on a `TextField`".
 #[derive(Debug)]
-pub struct Scanner;
+pub struct ScanOfEveryRow;
 
-impl Backend for Scanner {
+impl Backend for ScanOfEveryRow {
     const KINDS: &'static [&'static str] = &[];
 }
 
-impl<Op, C: crate::capability::class::Has<Op>, P> crate::capability::Runs<Op, C, P> for Scanner {}
+#[diagnostic::do_not_recommend]
+impl<Op, C: crate::capability::class::Has<Op>, P> crate::capability::Runs<Op, C, P> for ScanOfEveryRow {}

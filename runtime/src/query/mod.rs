@@ -12,8 +12,8 @@ mod spec;
 
 pub use aggregate::{Aggregated, COUNT, Count, GroupKeys, Having, Measured, Measures};
 pub use builder::{Detached, Query, Ranked, matching, near};
-pub use entity::{Entity, HasBackend, HasCopy, KindOf, Layout, NoCopies, Scanned, Scanner};
-pub use field::{DefaultPlacement, Field, Length, ListOf, PathValue};
+pub use entity::{Entity, HasBackend, HasCopy, KindOf, Layout, NoCopies, ScanOfEveryRow, Scanned};
+pub use field::{DefaultPlacement, Field, Length, PathValue};
 pub use name::{Name, Slot};
 pub use predicate::{Order, Predicate};
 pub use row::RowCursor;

@@ -56,6 +56,7 @@ pub trait Projection: Sized {
     fn read(row: &mut RowCursor<'_>) -> Result<Self>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<E, T: Logical, N, P, C> Selection<E> for Field<E, T, N, P, C> {
     type Output = T;
 
@@ -69,6 +70,7 @@ impl<E, T: Logical, N, P, C> Selection<E> for Field<E, T, N, P, C> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E> Selection<E> for SelectScore {
     type Output = Score;
 
@@ -81,6 +83,7 @@ impl<E> Selection<E> for SelectScore {
 
 macro_rules! tuples {
     ($($name:ident)+) => {
+        #[diagnostic::do_not_recommend]
         impl<E, $($name: Selection<E>),+> Selection<E> for ($($name,)+) {
             type Output = ($($name::Output,)+);
 

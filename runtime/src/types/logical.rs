@@ -25,6 +25,11 @@ pub trait Logical: Sized {
     type Class;
     /// The type without `Option` and newtypes, which decides what it can be compared with.
     type Base;
+    /// What `near` takes on a field of this type: an array of the vector's size. A type that is no vector takes any
+    /// numbers, so that a mistake is reported once, as an operation that it does not have.
+    type Probe: ?Sized + AsRef<[f32]>;
+    /// What the items of a list of this type are compared with; where it is no list, `Base` for the same reason.
+    type Item;
     /// The logical type, with its default parameters.
     const TYPE: LogicalType;
     /// Whether a null is a value of this type.
@@ -52,6 +57,8 @@ macro_rules! logical {
         impl Logical for $rust {
             type Class = class::$class;
             type Base = $rust;
+            type Probe = [f32];
+            type Item = $rust;
             const TYPE: LogicalType = $type;
             fn to_value(&self) -> Value {
                 let $self = self;
@@ -87,6 +94,8 @@ macro_rules! narrow_integers {
         impl Logical for $rust {
             type Class = class::Int;
             type Base = i64;
+            type Probe = [f32];
+            type Item = i64;
             const TYPE: LogicalType = LogicalType::Int { min: <$rust>::MIN as i64, max: <$rust>::MAX as i64 };
             fn to_value(&self) -> Value {
                 Value::Int(i64::from(*self))
@@ -107,6 +116,8 @@ narrow_integers!(i8, i16, i32, u8, u16, u32);
 impl Logical for f32 {
     type Class = class::Float;
     type Base = f64;
+    type Probe = [f32];
+    type Item = f64;
     const TYPE: LogicalType = LogicalType::Float;
     fn to_value(&self) -> Value {
         Value::Float(f64::from(*self))
@@ -123,6 +134,8 @@ impl Logical for f32 {
 impl<const N: usize> Logical for Vector<N> {
     type Class = class::Vector;
     type Base = Vector<N>;
+    type Probe = [f32; N];
+    type Item = f64;
     const TYPE: LogicalType = LogicalType::Vector(N as u32);
     fn to_value(&self) -> Value {
         Value::Vector(self.shared())
@@ -151,6 +164,8 @@ pub trait Named {
 impl<E: Named> Logical for Ref<E> {
     type Class = class::Ref;
     type Base = Ref<E>;
+    type Probe = [f32];
+    type Item = Ref<E>;
     const TYPE: LogicalType = LogicalType::Ref(E::NAME);
     fn to_value(&self) -> Value {
         Value::Text(self.id().as_str().to_owned())
@@ -166,6 +181,8 @@ impl<E: Named> Logical for Ref<E> {
 impl<T: Logical> Logical for Option<T> {
     type Class = T::Class;
     type Base = T::Base;
+    type Probe = T::Probe;
+    type Item = T::Item;
     const TYPE: LogicalType = T::TYPE;
     const NULLABLE: bool = true;
     fn to_value(&self) -> Value {
@@ -179,6 +196,8 @@ impl<T: Logical> Logical for Option<T> {
 impl<T: ListItem> Logical for Vec<T> {
     type Class = class::List;
     type Base = Vec<T::Base>;
+    type Probe = [f32];
+    type Item = T::Base;
     const TYPE: LogicalType = LogicalType::List(&T::TYPE);
     fn to_value(&self) -> Value {
         Value::List(self.iter().map(Logical::to_value).collect())

@@ -12,12 +12,14 @@ pub trait Operand<Base> {
 
 macro_rules! operands {
     ($($base:ty: $($from:ty => |$v:ident| $value:expr),+;)*) => {$(
-        $(impl Operand<$base> for $from {
+        $(#[diagnostic::do_not_recommend]
+        impl Operand<$base> for $from {
             fn into_operand(self) -> Value {
                 let $v = self;
                 $value
             }
         })+
+        #[diagnostic::do_not_recommend]
         impl Operand<$base> for Option<$base> {
             fn into_operand(self) -> Value {
                 self.map_or(Value::Null, Operand::<$base>::into_operand)
@@ -45,42 +47,49 @@ operands! {
         String => |v| Value::Text(v);
 }
 
+#[diagnostic::do_not_recommend]
 impl<const N: usize> Operand<Vector<N>> for &Vector<N> {
     fn into_operand(self) -> Value {
         self.to_value()
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<const N: usize> Operand<Vector<N>> for Option<Vector<N>> {
     fn into_operand(self) -> Value {
         self.to_value()
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E> Operand<Ref<E>> for Ref<E> {
     fn into_operand(self) -> Value {
         Value::Text(self.into_id().into_string())
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E> Operand<Ref<E>> for &Ref<E> {
     fn into_operand(self) -> Value {
         Value::Text(self.id().as_str().to_owned())
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E> Operand<Ref<E>> for &Id {
     fn into_operand(self) -> Value {
         Value::Text(self.as_str().to_owned())
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E> Operand<Ref<E>> for &str {
     fn into_operand(self) -> Value {
         Value::Text(self.to_owned())
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E> Operand<Ref<E>> for Option<Ref<E>> {
     fn into_operand(self) -> Value {
         self.map_or(Value::Null, Operand::<Ref<E>>::into_operand)
@@ -88,18 +97,21 @@ impl<E> Operand<Ref<E>> for Option<Ref<E>> {
 }
 
 /// A whole list: what `eq` on a list field takes.
+#[diagnostic::do_not_recommend]
 impl<B, T: Operand<B>> Operand<Vec<B>> for Vec<T> {
     fn into_operand(self) -> Value {
         Value::List(self.into_iter().map(Operand::into_operand).collect())
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<B, T: Operand<B>, const N: usize> Operand<Vec<B>> for [T; N] {
     fn into_operand(self) -> Value {
         Value::List(self.into_iter().map(Operand::into_operand).collect())
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<B, T: Operand<B>> Operand<Vec<B>> for Option<Vec<T>> {
     fn into_operand(self) -> Value {
         self.map_or(Value::Null, Operand::<Vec<B>>::into_operand)

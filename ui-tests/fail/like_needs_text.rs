@@ -1,0 +1,7 @@
+// Patterns are for text.
+use heavenbase::prelude::*;
+use heavenbase_ui_tests::*;
+
+fn main() {
+    let _: Predicate<Product> = Product::STOCK.like("1%");
+}

@@ -1,0 +1,7 @@
+// A scan runs what means something on the type, nothing else.
+use heavenbase::prelude::*;
+use heavenbase_ui_tests::*;
+
+fn main() {
+    let _: Predicate<Product> = Product::SOLD.scan().lt(true);
+}

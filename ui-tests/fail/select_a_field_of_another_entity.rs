@@ -1,0 +1,7 @@
+// Selected fields are the query'\''s own entity'\''s.
+use heavenbase::prelude::*;
+use heavenbase_ui_tests::*;
+
+fn main() {
+    let _ = Query::<Product>::new().select(Maker::FOUNDED);
+}
