@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use heavenbase::backends::{Connect, JsonFile};
+use heavenbase::backends::{Connect, JsonFile, Pickle};
 use heavenbase::capability::Placement;
 use heavenbase::driver::{Driver, Page, SubQuery, WriteBatch, WriteMode, WriteReport};
 use heavenbase::schema::{Binding, EntitySchema, FieldSchema, Part, PlacementSchema, Routing};
@@ -9,7 +9,7 @@ use heavenbase::types::{Decimal, Id, Json, LogicalType, Metric, Timestamp, Uuid,
 use heavenbase::{Error, Result};
 
 /// The kinds that share the row engine.
-pub const KINDS: [&str; 1] = ["json"];
+pub const KINDS: [&str; 2] = ["json", "pickle"];
 
 pub const fn place(placement: Placement) -> PlacementSchema {
     PlacementSchema { backend: "", placement, copy: false, index: None, unique: false, metric: None }
@@ -53,6 +53,7 @@ pub static ITEM: EntitySchema =
 pub async fn connect(kind: &str, directory: &Path) -> Result<Arc<dyn Driver>> {
     match kind {
         "json" => JsonFile::dir(directory).connect().await,
+        "pickle" => Pickle::dir(directory).connect().await,
         other => panic!("no kind {other}"),
     }
 }

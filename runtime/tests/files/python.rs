@@ -29,6 +29,11 @@ def read(part):
             with open(path, encoding='utf-8') as file: segment = json.load(file)
             for id in segment.get('deleted', []): rows.pop(id, None)
             rows.update(segment['rows'])
+    if part.endswith('.pickle'):
+        for path in sorted(glob.glob(part + '/rows-*.pickle')):
+            head, *found = load_pickles(path)
+            for id in head['deleted']: rows.pop(id, None)
+            rows.update(zip(head['lengths'], found, strict=True))
     return rows
 part = sys.argv[1]
 "#;
@@ -107,6 +112,8 @@ def write(part, number, rows, deleted=(), **options):
     document = {'format': 1, 'deleted': list(deleted), 'rows': rows}
     if part.endswith('.json'):
         with open(name + '.json', 'w', encoding='utf-8') as file: json.dump(document, file, **options)
+    if part.endswith('.pickle'):
+        with open(name + '.pickle', 'wb') as file: pickle.dump(document, file, **options)
 "#;
 
 #[tokio::test]
@@ -176,4 +183,48 @@ write(part, 2, {{'good': {{'number': 1}}, 'type': {{'number': 'secret'}}, 'stray
             assert!(!error.to_string().contains("secret"), "{error}");
         }
     }
+}
+
+#[tokio::test]
+async fn pickles_of_every_protocol_are_read_and_none_is_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open("pickle", directory.path(), &EVERYTHING).await;
+    let part = store_part(directory.path(), "pickle");
+    for protocol in 0..6 {
+        // Shared objects go through the memo; protocols below 3 have no bytes of their own.
+        let program = format!(
+            "{READ}{WRITE}
+blob = bytes(range(256)) if {protocol} >= 3 else '00ff'
+tags, payload = ['x', 'é\\\\u \\n🦀', ''], {{'k': [None, True, -1, 2**40, 2**63, 1.5]}}
+row = {{'flag': False, 'number': -2**63, 'ratio': -0.0, 'title': 'line\\nend\\\\\\r', 'blob': blob, 'tags': tags, 'payload': payload}}
+rows = {{f'{{n}}-{protocol}': dict(row) for n in range(300)}}
+write(part, {protocol} + 1, rows, protocol={protocol})
+"
+        );
+        python(&program, &part);
+        store.driver.refresh(&store.part).await.unwrap();
+        for n in [0, 299] {
+            let (_, row) = store.get(&format!("{n}-{protocol}")).await.unwrap().unwrap();
+            assert_eq!((&row[0], &row[1]), (&Value::Bool(false), &Value::Int(i64::MIN)));
+            assert_same(&row[2..3], &[Value::Float(-0.0)], "ratio");
+            assert_eq!(row[4], Value::Text("line\nend\\\r".into()));
+            assert_eq!(row[5], Value::Bytes(if protocol >= 3 { (0..=255u8).collect() } else { [0, 255].into() }));
+            let tags = ["x", "é\\u \n🦀", ""].map(|t| Value::Text(t.into()));
+            assert_eq!(row[12], Value::List(tags.into()));
+            assert_eq!(row[11], json(r#"{"k":[null,true,-1,1099511627776,9223372036854775808,1.5]}"#));
+        }
+    }
+    // A pickle that would run something when Python loads it.
+    let program = format!(
+        "{READ}{WRITE}
+class Trap:
+    def __reduce__(self): return os.system, ('touch ' + part + '/sprung',)
+write(part, 7, {{'trap': {{'title': Trap()}}}})
+"
+    );
+    python(&program, &part);
+    let error = store.driver.refresh(&store.part).await.unwrap_err();
+    assert_eq!(error.kind(), heavenbase::ErrorKind::Corrupt);
+    assert!(error.to_string().contains("never run") && error.to_string().contains("rows-0000000007"), "{error}");
+    assert!(!part.join("sprung").exists());
 }

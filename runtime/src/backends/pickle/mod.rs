@@ -1,14 +1,39 @@
-//! Being written.
+//! Rows in Python pickles: `Pickle::dir("data")`. Pickles are read as data only: one that would import or call
+//! anything is refused.
+//!
+//! Each part has a directory `<namespace>__<entity>.pickle/` of segments. A segment is one pickle that says which rows
+//! follow, and one pickle a row; `docs/decisions/0010-files-as-segments.md` describes it.
+
+mod codec;
+mod machine;
+
+use std::path::PathBuf;
 use std::sync::Arc;
+
+use super::rows::{RowDriver, Segments};
 use crate::driver::Driver;
-use crate::error::{Error, ErrorKind, Result};
-/// Being written.
-#[derive(Debug, Default)]
-pub struct Pickle;
-impl Pickle {
-    /// Being written.
-    pub fn new() -> Self { Pickle }
+use crate::error::Result;
+use codec::PickleCodec;
+
+/// Rows in Python pickles under one directory. Several processes may use it at once.
+///
+/// ```
+/// let backend = heavenbase::backends::Pickle::dir("data");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Pickle {
+    directory: PathBuf,
 }
+
+impl Pickle {
+    /// The files in this directory, which is created when it is not there.
+    pub fn dir(path: impl Into<PathBuf>) -> Self {
+        Pickle { directory: path.into() }
+    }
+}
+
 impl super::Connect for Pickle {
-    async fn connect(self) -> Result<Arc<dyn Driver>> { Err(Error::new(ErrorKind::Unsupported, "being written")) }
+    async fn connect(self) -> Result<Arc<dyn Driver>> {
+        Ok(Arc::new(RowDriver::open(self.directory, Segments::<PickleCodec>::new())?))
+    }
 }
