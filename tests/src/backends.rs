@@ -1,0 +1,80 @@
+//! The one list of drivers that the behaviour suite runs on. Adding a backend is one line.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use heavenbase::backends::{self, Connect};
+use heavenbase::driver::Driver;
+use tempfile::TempDir;
+
+use crate::data::Manners;
+
+/// A boxed future, as the list and the cases hand them out.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A driver under test, as the list describes it.
+#[derive(Clone, Copy)]
+pub struct Tested {
+    /// The name in the test's output: the kind, with a variant where there are several.
+    pub name: &'static str,
+    /// The kind: the capability table's row.
+    pub kind: &'static str,
+    /// The variable that says where a real one runs; embedded drivers need none.
+    pub variable: Option<&'static str>,
+    /// What the backend openly does not keep.
+    pub manners: Manners,
+    /// Whether what was written is there when the driver is opened again over the same place.
+    pub durable: bool,
+    /// Connects: to a directory of the test's own, or to where the variable says.
+    pub open: fn(Place) -> Boxed<'static, heavenbase::Result<Arc<dyn Driver>>>,
+}
+
+impl std::fmt::Debug for Tested {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Where a driver is opened.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// A directory of the test's own, empty at first.
+    pub directory: Arc<TempDir>,
+    /// What the variable says; empty for embedded drivers.
+    pub address: String,
+}
+
+impl Place {
+    /// A new empty directory, and the address in `variable` if there is one.
+    ///
+    /// # Errors
+    /// When no directory can be made.
+    pub fn new(variable: Option<&str>) -> std::io::Result<Place> {
+        let address = variable.and_then(|name| std::env::var(name).ok()).unwrap_or_default();
+        Ok(Place { directory: Arc::new(tempfile::tempdir()?), address })
+    }
+
+    /// A path in the directory.
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
+        self.directory.path().join(name)
+    }
+}
+
+fn connect<B: Connect>(backend: B) -> Boxed<'static, heavenbase::Result<Arc<dyn Driver>>> {
+    Box::pin(backend.connect())
+}
+
+const KEEPS_ALL: Manners = Manners { nul: true, negative_zero: true };
+
+/// Every driver that is compiled in. A network driver whose variable is not set is listed, and not run.
+pub fn all() -> Vec<Tested> {
+    vec![Tested {
+        name: "inmem",
+        kind: "inmem",
+        variable: None,
+        manners: KEEPS_ALL,
+        durable: false,
+        open: |_| connect(backends::InMem::new()),
+    }]
+}

@@ -1,0 +1,12 @@
+//! The behaviour suite: `docs/semantics.md`, executed.
+//!
+//! [`reference`] says what every operation means, in plain Rust over values. [`conformance`] asks a driver the same and
+//! compares. [`backends`] is the one list of drivers that are tested. One seed replays everything: `HEAVENBASE_TEST_SEED`.
+#![deny(missing_docs)]
+
+pub mod backends;
+pub mod conformance;
+pub mod data;
+pub mod random;
+pub mod reference;
+pub mod simple;

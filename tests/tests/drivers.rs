@@ -1,0 +1,36 @@
+//! The behaviour suite on every driver that is compiled in, one test a driver and case: `cargo test -p heavenbase-tests
+//! --test drivers -- sqlite::writes`. What is not run is said aloud.
+
+use heavenbase_tests::backends::{Place, Tested, all};
+use heavenbase_tests::conformance::{Case, DriverSetup, cases};
+use libtest_mimic::{Arguments, Trial};
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let mut trials = Vec::new();
+    for tested in all() {
+        if let Some(variable) = tested.variable.filter(|variable| std::env::var_os(variable).is_none()) {
+            eprintln!("not run: {} ({variable} is not set)", tested.name);
+            continue;
+        }
+        for case in cases().into_iter().filter(|case| case.applies_to(tested.kind)) {
+            trials.push(Trial::test(format!("{}::{}", tested.name, case.name), move || Ok(run(tested, &case)?)));
+        }
+    }
+    eprintln!("seed {} (HEAVENBASE_TEST_SEED)", heavenbase_tests::random::seed());
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn run(tested: Tested, case: &Case) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|cause| format!("no runtime: {cause}"))?;
+    runtime.block_on(async {
+        let place = Place::new(tested.variable).map_err(|cause| format!("no directory: {cause}"))?;
+        let driver = (tested.open)(place.clone()).await.map_err(|error| format!("cannot connect: {error:?}"))?;
+        let setup = DriverSetup { manners: tested.manners, ..DriverSetup::new(tested.kind, driver) };
+        case.run(setup).await
+    })
+}
