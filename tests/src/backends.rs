@@ -65,16 +65,35 @@ fn connect<B: Connect>(backend: B) -> Boxed<'static, heavenbase::Result<Arc<dyn 
     Box::pin(backend.connect())
 }
 
-const KEEPS_ALL: Manners = Manners { nul: true, negative_zero: true };
+/// Keeps everything.
+const ALL: Manners = Manners { nul: true, negative_zero: true };
+/// Keeps everything but the sign of `-0.0`.
+#[cfg(feature = "sqlite")]
+const NO_SIGN: Manners = Manners { nul: true, negative_zero: false };
+
+macro_rules! tested {
+    ($($(#[$meta:meta])* $name:literal = $kind:literal, $variable:expr, $manners:expr, $durable:literal, |$place:pat_param| $backend:expr;)*) => {
+        vec![$($(#[$meta])* Tested {
+            name: $name,
+            kind: $kind,
+            variable: $variable,
+            manners: $manners,
+            durable: $durable,
+            open: |$place| connect($backend),
+        },)*]
+    };
+}
 
 /// Every driver that is compiled in. A network driver whose variable is not set is listed, and not run.
 pub fn all() -> Vec<Tested> {
-    vec![Tested {
-        name: "inmem",
-        kind: "inmem",
-        variable: None,
-        manners: KEEPS_ALL,
-        durable: false,
-        open: |_| connect(backends::InMem::new()),
-    }]
+    // Name, kind, the variable that says where it runs, what it keeps, whether it survives being opened again, how to open.
+    tested! {
+        "inmem" = "inmem", None, ALL, false, |_| backends::InMem::new();
+        #[cfg(feature = "sqlite")]
+        "sqlite_memory" = "sqlite", None, NO_SIGN, false, |_| backends::Sqlite::memory();
+        #[cfg(feature = "sqlite")]
+        "sqlite_file" = "sqlite", None, NO_SIGN, true, |place| backends::Sqlite::file(place.path("test.db"));
+        #[cfg(feature = "json")]
+        "json" = "json", None, ALL, true, |place| backends::JsonFile::dir(place.path("json"));
+    }
 }
