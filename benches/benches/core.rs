@@ -58,7 +58,13 @@ fn raw_upsert(connection: &mut Connection, items: &[Item]) -> rusqlite::Result<(
 }
 
 fn raw_item(row: &rusqlite::Row<'_>) -> rusqlite::Result<Item> {
-    Ok(Item { object_id: Id::from(row.get::<_, String>(0)?), title: row.get(1)?, price: row.get(2)?, stock: row.get(3)?, note: row.get(4)? })
+    Ok(Item {
+        object_id: Id::from(row.get::<_, String>(0)?),
+        title: row.get(1)?,
+        price: row.get(2)?,
+        stock: row.get(3)?,
+        note: row.get(4)?,
+    })
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -71,12 +77,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let all = items(100_000);
     let batch = &all[..10_000];
     let cell = std::cell::RefCell::new(&mut connection);
-    let (a, b) = versus(
-        15,
-        || async { ws.upsert_many(batch).await },
-        || async { raw_upsert(&mut cell.borrow_mut(), batch) },
-    )
-    .await;
+    let (a, b) = versus(15, || async { ws.upsert_many(batch).await }, || async { raw_upsert(&mut cell.borrow_mut(), batch) }).await;
     report("upsert_many, 10k rows again (per row)", a, b, batch.len());
     println!("{:<58} {:.3} of raw's rows/s", "", b.as_secs_f64() / a.as_secs_f64());
     // New rows: into tables that are emptied in between, outside of the clock's reach but for the delete itself.
@@ -123,8 +124,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let query = ws.query::<Item>().filter(Item::PRICE.between(low, high));
         let select = || {
             let connection = cell.borrow();
-            let mut statement =
-                connection.prepare_cached("SELECT object_id, title, price, stock, note FROM item WHERE price BETWEEN ?1 AND ?2 ORDER BY object_id")?;
+            let mut statement = connection
+                .prepare_cached("SELECT object_id, title, price, stock, note FROM item WHERE price BETWEEN ?1 AND ?2 ORDER BY object_id")?;
             statement.query_map(params![low, high], raw_item)?.collect::<rusqlite::Result<Vec<Item>>>()
         };
         assert_eq!(query.all().await?, select()?);

@@ -123,8 +123,14 @@ async fn main() -> heavenbase::Result<()> {
             loop {
                 let hits = over(k.min(10_000)).all().await.unwrap_or_default();
                 let ids: Vec<Id> = hits.iter().map(|(id, _)| id.clone()).collect();
-                let kept: HashSet<Id> =
-                    ws.query::<Item>().filter(Item::B.lt(s) & Item::OBJECT_ID.in_list(ids.iter())).ids().await.unwrap_or_default().into_iter().collect();
+                let kept: HashSet<Id> = ws
+                    .query::<Item>()
+                    .filter(Item::B.lt(s) & Item::OBJECT_ID.in_list(ids.iter()))
+                    .ids()
+                    .await
+                    .unwrap_or_default()
+                    .into_iter()
+                    .collect();
                 let found = hits.iter().filter(|(id, _)| kept.contains(id)).count();
                 if found >= 10 || k >= 10_000 {
                     return found.min(10);
@@ -153,10 +159,16 @@ async fn main() -> heavenbase::Result<()> {
                 times.push(started.elapsed());
             }
             let explained = query.explain_analyze().await?;
-            let rows: Vec<String> = explained.steps.iter().filter_map(|x| x.counters.as_ref().map(|c| format!("{} {}", x.backend, c.rows))).collect();
+            let rows: Vec<String> =
+                explained.steps.iter().filter_map(|x| x.counters.as_ref().map(|c| format!("{} {}", x.backend, c.rows))).collect();
             let time = median(times);
             let base = *first.get_or_insert(time);
-            println!("  {n:>8} rows, filter {s}%: {:>9.1} µs ({:.2} of the first)  rows moved: {}", time.as_secs_f64() * 1e6, time.as_secs_f64() / base.as_secs_f64(), rows.join(", "));
+            println!(
+                "  {n:>8} rows, filter {s}%: {:>9.1} µs ({:.2} of the first)  rows moved: {}",
+                time.as_secs_f64() * 1e6,
+                time.as_secs_f64() / base.as_secs_f64(),
+                rows.join(", ")
+            );
         }
     }
     Ok(())
