@@ -78,8 +78,8 @@ fn placeholder_value(logical: &crate::types::LogicalType) -> Value {
     }
 }
 
-/// The columns of one row that is there. Binds: the version (not on mapped tables), the columns, the id, and for the
-/// guard the batch's version, or with `expected` the version that the row must have.
+/// The columns of one row that is there. Binds: the version, the columns, the id, and for the guard the batch's version
+/// and (with `expected`) the version that the row must have; no versions on mapped tables.
 ///
 /// # Errors
 /// None for positions within the part.
@@ -111,8 +111,12 @@ pub fn delete(dialect: &dyn Dialect, part: &Part) -> String {
 
 fn guard(sql: &mut Sql<'_>, part: &Part, expected: bool) {
     sql.push(" WHERE ").name(part.id_column()).push(" = ").bind(Value::Text(String::new()));
-    if !part.is_mapped() {
-        sql.push(" AND ").name(VERSION_COLUMN).push(if expected { " = " } else { " < " }).bind(Value::Int(0));
+    if part.is_mapped() {
+        return;
+    }
+    sql.push(" AND ").name(VERSION_COLUMN).push(" < ").bind(Value::Int(0));
+    if expected {
+        sql.push(" AND ").name(VERSION_COLUMN).push(" = ").bind(Value::Int(0));
     }
 }
 

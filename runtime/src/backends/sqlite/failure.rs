@@ -51,8 +51,7 @@ pub(super) fn write_error(cause: rusqlite::Error, part: &Part, id: &str) -> Erro
     let named = message.rsplit_once(": ").map_or(message.as_str(), |(_, columns)| columns);
     let column = |physical: &str| format!("{}.{physical}", part.table);
     if named == column(part.id_column()) {
-        let why = "a row with this id exists already: use upsert to replace it";
-        return Error::new(ErrorKind::AlreadyExists, why).at_field("object_id").with("id", id);
+        return already_exists(id);
     }
     for group in part.unique_groups() {
         let columns: Vec<_> = group.iter().filter_map(|&i| part.columns.get(i)).collect();
@@ -67,4 +66,10 @@ pub(super) fn write_error(cause: rusqlite::Error, part: &Part, id: &str) -> Erro
         }
     }
     Error::new(ErrorKind::UniqueViolation, "another row holds the same value of a column that the table keeps unique").with("id", id)
+}
+
+/// The error of an `insert` of an id that is there.
+pub(super) fn already_exists(id: &str) -> Error {
+    let why = "a row with this id exists already: use upsert to replace it";
+    Error::new(ErrorKind::AlreadyExists, why).at_field("object_id").with("id", id)
 }

@@ -7,7 +7,7 @@ use super::dialect::SqliteDialect;
 use super::{codec, failure, words};
 use crate::backends::sql::{ddl, write};
 use crate::driver::{WriteBatch, WriteMode, WriteReport};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::schema::{Column, Part};
 use crate::types::Value;
 
@@ -41,9 +41,8 @@ fn rows(connection: &Connection, part: &Part, batch: &WriteBatch) -> Result<Writ
     let mut report = WriteReport::default();
     for row in 0..batch.len() {
         let id = batch.ids[row].as_str();
-        let guard = batch.expected.get(row).copied().unwrap_or(batch.version);
         let changed = loop {
-            let changed = one(&mut statement, batch, row, guarded, guard).map_err(|e| failure::write_error(e, part, id))?;
+            let changed = one(&mut statement, batch, row, guarded).or_else(|e| refused(connection, part, batch.mode, id, e))?;
             if changed > 0 {
                 break true;
             }
@@ -64,7 +63,7 @@ fn rows(connection: &Connection, part: &Part, batch: &WriteBatch) -> Result<Writ
 }
 
 /// Binds and runs one row: how many rows changed.
-fn one(statement: &mut CachedStatement<'_>, batch: &WriteBatch, row: usize, guarded: bool, guard: i64) -> rusqlite::Result<usize> {
+fn one(statement: &mut CachedStatement<'_>, batch: &WriteBatch, row: usize, guarded: bool) -> rusqlite::Result<usize> {
     let id = batch.ids[row].as_str();
     let mut next = 0;
     let mut position = || {
@@ -90,17 +89,29 @@ fn one(statement: &mut CachedStatement<'_>, batch: &WriteBatch, row: usize, guar
             }
             statement.raw_bind_parameter(position(), id)?;
             if guarded {
-                statement.raw_bind_parameter(position(), guard)?;
+                statement.raw_bind_parameter(position(), batch.version)?;
+                if let Some(expected) = batch.expected.get(row) {
+                    statement.raw_bind_parameter(position(), expected)?;
+                }
             }
         }
         WriteMode::Delete => {
             statement.raw_bind_parameter(position(), id)?;
             if guarded {
-                statement.raw_bind_parameter(position(), guard)?;
+                statement.raw_bind_parameter(position(), batch.version)?;
             }
         }
     }
     statement.raw_execute()
+}
+
+/// What a refused row means: of an id and a unique field that are both taken, the id is named.
+fn refused(connection: &Connection, part: &Part, mode: WriteMode, id: &str, cause: rusqlite::Error) -> Result<usize> {
+    let error = failure::write_error(cause, part, id);
+    if mode == WriteMode::Insert && error.kind() == ErrorKind::UniqueViolation && stored_version(connection, part, id)?.is_some() {
+        return Err(failure::already_exists(id));
+    }
+    Err(error)
 }
 
 fn stored_version(connection: &Connection, part: &Part, id: &str) -> Result<Option<i64>> {
