@@ -67,9 +67,6 @@ fn connect<B: Connect>(backend: B) -> Boxed<'static, heavenbase::Result<Arc<dyn 
 
 /// Keeps everything.
 const ALL: Manners = Manners { nul: true, negative_zero: true };
-/// Keeps everything but the sign of `-0.0`.
-#[cfg(feature = "sqlite")]
-const NO_SIGN: Manners = Manners { nul: true, negative_zero: false };
 
 macro_rules! tested {
     ($($(#[$meta:meta])* $name:literal = $kind:literal, $variable:expr, $manners:expr, $durable:literal, |$place:pat_param| $backend:expr;)*) => {
@@ -90,9 +87,9 @@ pub fn all() -> Vec<Tested> {
     tested! {
         "inmem" = "inmem", None, ALL, false, |_| backends::InMem::new();
         #[cfg(feature = "sqlite")]
-        "sqlite_memory" = "sqlite", None, NO_SIGN, false, |_| backends::Sqlite::memory();
+        "sqlite_memory" = "sqlite", None, ALL, false, |_| backends::Sqlite::memory();
         #[cfg(feature = "sqlite")]
-        "sqlite_file" = "sqlite", None, NO_SIGN, true, |place| backends::Sqlite::file(place.path("test.db"));
+        "sqlite_file" = "sqlite", None, ALL, true, |place| backends::Sqlite::file(place.path("test.db"));
         #[cfg(feature = "json")]
         "json" = "json", None, ALL, true, |place| backends::JsonFile::dir(place.path("json"));
     }
