@@ -64,13 +64,9 @@ pub(super) fn of_row(part: &Part, id: &Id, version: i64, values: &[Value]) -> Js
                 put("i", name(), items.iter().map(codec::item_term).collect::<Vec<_>>().into());
                 put("l", name(), items.len().into());
             }
-            Value::Vector(_) if column.placement == Placement::VectorIndex => {
-                if is_approximate(column) {
-                    put("e", name(), indexed.clone());
-                }
-            }
             // Not searched: only whether it is there.
-            Value::Vector(_) => indexed = 1.into(),
+            Value::Vector(_) if column.placement != Placement::VectorIndex => indexed = 1.into(),
+            Value::Vector(_) if is_approximate(column) => put("e", name(), indexed.clone()),
             _ => {}
         }
         let whole = !codec::kept_apart(&column.logical) && codec::read_indexed(&column.logical, &indexed).is_some_and(|v| identical(&v, value));

@@ -100,7 +100,7 @@ async fn ask(
             "field": at,
             "query_vector": near.vector.iter().copied().collect::<Vec<f32>>(),
             "k": size,
-            "num_candidates": size.max(100).min(MOST),
+            "num_candidates": size.clamp(100, MOST),
             "filter": filter,
         },
         "_source": source_of(part, &with_vector(query, near)),
