@@ -74,7 +74,9 @@ impl FromStr for Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_microsecond(self.0) {
+        // Not `from_microsecond`: that refuses the last second of the range.
+        let second = self.0.div_euclid(1_000_000);
+        match jiff::Timestamp::new(second, (self.0.rem_euclid(1_000_000) * 1_000) as i32) {
             Ok(moment) => moment.fmt(f),
             Err(_) => write!(f, "{}us", self.0),
         }
@@ -209,5 +211,18 @@ impl fmt::Debug for Duration {
 impl fmt::Display for Duration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}us", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ends_of_the_range_survive_as_text() -> Result<(), Error> {
+        for moment in [Timestamp::MIN, Timestamp::MAX, Timestamp::from_micros(-1)?] {
+            assert_eq!(moment.to_string().parse::<Timestamp>()?, moment);
+        }
+        Ok(())
     }
 }
