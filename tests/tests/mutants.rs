@@ -37,15 +37,17 @@ async fn a_driver_that_leaves_much_over_passes_too() {
 async fn every_bug_is_caught() {
     let mut missed = Vec::new();
     for bug in Bug::ALL {
-        let mut caught = 0;
+        let start = std::time::Instant::now();
+        let mut caught = None;
         for case in cases().into_iter().filter(|case| case.applies_to("inmem")) {
             let driver = Arc::new(Simple::new("inmem").with_bug(*bug));
             if case.run(DriverSetup::new("inmem", driver)).await.is_err() {
-                caught += 1;
+                caught = Some(case.name);
                 break;
             }
         }
-        if caught == 0 {
+        eprintln!("{bug:?}: {} in {} ms", caught.as_deref().unwrap_or("not seen"), start.elapsed().as_millis());
+        if caught.is_none() {
             missed.push(bug);
         }
     }

@@ -2,10 +2,14 @@
 //!
 //! [`run`] runs all cases that apply on one driver; [`cases`] hands them out one by one, for a test harness.
 
+mod aggregates;
 mod context;
 mod filters;
+mod many;
+mod metamorphic;
 mod order;
 mod roundtrip;
+mod schemas;
 mod search;
 mod select;
 mod writes;
@@ -90,6 +94,7 @@ pub fn cases() -> Vec<Case> {
         filters::single;
         filters::trees;
         order::sorted;
+        aggregates::measures;
     }
     cases! { list:
         always filters::mixed;
@@ -105,6 +110,17 @@ pub fn cases() -> Vec<Case> {
         always writes::unique;
         always writes::fetch;
         always writes::empty;
+        always schemas::ensure_twice;
+        always schemas::evolution;
+        always schemas::mismatch;
+        always schemas::apart;
+        always schemas::dropped;
+        always schemas::hostile_names;
+        always aggregates::grouped;
+        always aggregates::sums;
+        always metamorphic::relations;
+        always many::rows;
+        always many::at_once;
     }
     list
 }
