@@ -8,7 +8,7 @@ pub use std::string::String;
 pub use std::vec;
 pub use std::vec::Vec;
 
-pub use crate::backends::bind;
+pub use crate::backends::{LayoutOptions, bind};
 pub use crate::capability::op::metric;
 pub use crate::capability::{class, placement};
 pub use crate::error::Result;

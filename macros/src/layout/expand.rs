@@ -13,6 +13,8 @@ pub fn expand(model: &LayoutModel) -> TokenStream {
     let layout = quote!(#ident #type_generics);
     let entries = backends.iter().map(|backend| entry(backend, &layout));
     let binds = backends.iter().map(bind);
+    let names = backends.iter().map(|b| &b.name);
+    let described = backends.iter().map(|BackendModel { ident, name, .. }| quote!(#ident: options.backend(#name)?));
     let slots = backends.iter().map(slot);
     let named = backends.iter().map(|b| (name_type(&b.name, b.ident.span()), b.kind)).map(|(name, kind)| {
         quote! {
@@ -45,6 +47,11 @@ pub fn expand(model: &LayoutModel) -> TokenStream {
 
                 async fn connect(self) -> __hb::Result<__hb::Vec<__hb::Binding>> {
                     __hb::Ok(__hb::vec![#(#binds),*])
+                }
+
+                fn from_options(options: &__hb::LayoutOptions) -> __hb::Result<Self> {
+                    options.only(&[#(#names),*])?;
+                    __hb::Ok(Self { #(#described),* })
                 }
             }
 

@@ -4,6 +4,7 @@
 #[cfg(feature = "_http")]
 pub(crate) mod http;
 mod one_of;
+mod options;
 mod rehearsal;
 #[cfg(any(feature = "json", feature = "pickle", feature = "file"))]
 mod rows;
@@ -38,6 +39,7 @@ backends! {
 }
 
 pub use one_of::OneOf;
+pub use options::{BackendOptions, LayoutOptions};
 pub use rehearsal::Rehearsal;
 
 use std::future::Future;
@@ -48,10 +50,19 @@ use crate::driver::Driver;
 use crate::error::Result;
 
 /// A backend's configuration, which connects to it.
-pub trait Connect: Backend + Send + 'static {
+pub trait Connect: Backend + Sized + Send + 'static {
     /// The kind that this configuration connects to.
     fn kind(&self) -> &'static str {
         Self::KINDS.first().copied().unwrap_or_default()
+    }
+
+    /// The configuration from options that a file gave; `kind` is one of [`Backend::KINDS`].
+    ///
+    /// # Errors
+    /// [`InvalidSchema`](crate::ErrorKind::InvalidSchema) for options that the kind does not know.
+    fn from_options(kind: &str, options: BackendOptions) -> Result<Self> {
+        let _ = options;
+        Err(crate::Error::new(crate::ErrorKind::Unsupported, format!("{kind} cannot be described by options: construct it in code")))
     }
 
     /// Connects.

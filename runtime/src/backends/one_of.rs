@@ -3,10 +3,10 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::Connect;
+use super::{BackendOptions, Connect};
 use crate::capability::{Backend, Ranks, Runs, Stores};
 use crate::driver::Driver;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// A backend that is one of several kinds, chosen when the program starts: only what all of them can do compiles.
 ///
@@ -42,10 +42,50 @@ impl<T> std::fmt::Debug for OneOf<T> {
     }
 }
 
-impl<T: 'static> Connect for OneOf<T>
+/// A tuple of kinds that a file can choose from.
+#[doc(hidden)]
+pub trait Choices: Sized + 'static {
+    fn choose(kind: &str, options: BackendOptions) -> Result<OneOf<Self>>;
+}
+
+fn unknown<T>(kind: &str) -> Result<T> {
+    Err(Error::new(ErrorKind::InvalidSchema, format!("`{kind}` is none of the kinds it may be")))
+}
+
+impl<A: Connect, B: Connect> Choices for (A, B) {
+    fn choose(kind: &str, options: BackendOptions) -> Result<OneOf<Self>> {
+        if A::KINDS.contains(&kind) {
+            A::from_options(kind, options).map(OneOf::new::<A, at::First>)
+        } else if B::KINDS.contains(&kind) {
+            B::from_options(kind, options).map(OneOf::new::<B, at::Second>)
+        } else {
+            unknown(kind)
+        }
+    }
+}
+
+impl<A: Connect, B: Connect, C: Connect> Choices for (A, B, C) {
+    fn choose(kind: &str, options: BackendOptions) -> Result<OneOf<Self>> {
+        if A::KINDS.contains(&kind) {
+            A::from_options(kind, options).map(OneOf::new::<A, at::First>)
+        } else if B::KINDS.contains(&kind) {
+            B::from_options(kind, options).map(OneOf::new::<B, at::Second>)
+        } else if C::KINDS.contains(&kind) {
+            C::from_options(kind, options).map(OneOf::new::<C, at::Third>)
+        } else {
+            unknown(kind)
+        }
+    }
+}
+
+impl<T: Choices> Connect for OneOf<T>
 where
     OneOf<T>: Backend,
 {
+    fn from_options(kind: &str, options: BackendOptions) -> Result<Self> {
+        T::choose(kind, options)
+    }
+
     fn kind(&self) -> &'static str {
         self.kind
     }

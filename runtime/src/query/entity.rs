@@ -22,6 +22,15 @@ pub trait Layout: Sized + Send + 'static {
     /// What the first backend that cannot be reached says, with its name.
     fn connect(self) -> impl Future<Output = Result<Vec<Binding>>> + Send;
 
+    /// The layout from a description as data, such as a file gives.
+    ///
+    /// # Errors
+    /// [`InvalidSchema`](crate::ErrorKind::InvalidSchema) naming the backend whose description is missing or wrong.
+    fn from_options(options: &crate::backends::LayoutOptions) -> Result<Self> {
+        options.only(&[])?;
+        Err(crate::Error::new(crate::ErrorKind::Unsupported, "this layout is not derived and says nothing of options"))
+    }
+
     /// The same layout with every backend replaced by memory that has exactly the same capabilities, for tests.
     fn rehearsal() -> crate::backends::Rehearsal<Self> {
         crate::backends::Rehearsal::new()

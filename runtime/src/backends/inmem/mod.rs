@@ -73,6 +73,13 @@ impl InMem {
 }
 
 impl super::Connect for InMem {
+    fn from_options(_: &str, options: super::BackendOptions) -> Result<Self> {
+        #[derive(serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Nothing {}
+        options.read::<Nothing>().map(|_| InMem::new())
+    }
+
     async fn connect(self) -> Result<Arc<dyn Driver>> {
         Ok(Arc::new(MemoryDriver::new(self.world)))
     }

@@ -31,6 +31,11 @@ impl JsonFile {
 }
 
 impl super::Connect for JsonFile {
+    /// `directory`: a path.
+    fn from_options(_: &str, options: super::BackendOptions) -> Result<Self> {
+        options.read::<super::rows::Directory>().map(|o| JsonFile::dir(o.directory))
+    }
+
     async fn connect(self) -> Result<Arc<dyn Driver>> {
         Ok(Arc::new(RowDriver::open(self.directory, Segments::<JsonCodec>::new())?))
     }

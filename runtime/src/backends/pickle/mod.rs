@@ -33,6 +33,11 @@ impl Pickle {
 }
 
 impl super::Connect for Pickle {
+    /// `directory`: a path.
+    fn from_options(_: &str, options: super::BackendOptions) -> Result<Self> {
+        options.read::<super::rows::Directory>().map(|o| Pickle::dir(o.directory))
+    }
+
     async fn connect(self) -> Result<Arc<dyn Driver>> {
         Ok(Arc::new(RowDriver::open(self.directory, Segments::<PickleCodec>::new())?))
     }

@@ -32,3 +32,10 @@ pub(crate) use store::{Change, Contents, Damage, Store, corrupt};
 
 #[cfg(any(feature = "json", feature = "pickle"))]
 pub(crate) use segments::{Codec, Decoded, Segments, read_document};
+
+/// The options of a backend that keeps its files in a directory.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Directory {
+    pub(crate) directory: std::path::PathBuf,
+}

@@ -92,6 +92,17 @@ impl Sqlite {
 }
 
 impl super::Connect for Sqlite {
+    /// `database`: a path, or `:memory:`.
+    fn from_options(_: &str, options: super::BackendOptions) -> Result<Self> {
+        #[derive(serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Options {
+            database: String,
+        }
+        let Options { database } = options.read()?;
+        Ok(if database == ":memory:" { Sqlite::memory() } else { Sqlite::file(database) })
+    }
+
     async fn connect(self) -> Result<Arc<dyn Driver>> {
         Ok(Arc::new(SqliteDriver::open(self)?))
     }
