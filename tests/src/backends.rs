@@ -66,7 +66,10 @@ fn connect<B: Connect>(backend: B) -> Boxed<'static, heavenbase::Result<Arc<dyn 
 }
 
 /// Keeps everything.
-const ALL: Manners = Manners { nul: true, negative_zero: true };
+const ALL: Manners = Manners { nul: true, negative_zero: true, unique: true };
+/// Keeps everything, and leaves uniqueness to others.
+#[cfg(feature = "elasticsearch")]
+const NOT_UNIQUE: Manners = Manners { unique: false, ..ALL };
 
 macro_rules! tested {
     ($($(#[$meta:meta])* $name:literal = $kind:literal, $variable:expr, $manners:expr, $durable:literal, |$place:pat_param| $backend:expr;)*) => {
@@ -92,5 +95,8 @@ pub fn all() -> Vec<Tested> {
         "sqlite_file" = "sqlite", None, ALL, true, |place| backends::Sqlite::file(place.path("test.db"));
         #[cfg(feature = "json")]
         "json" = "json", None, ALL, true, |place| backends::JsonFile::dir(place.path("json"));
+        #[cfg(feature = "elasticsearch")]
+        "elasticsearch" = "elasticsearch", Some("HEAVENBASE_TEST_ELASTICSEARCH"), NOT_UNIQUE, true,
+            |place| backends::Elasticsearch::url(place.address).refresh(backends::elasticsearch::Refresh::BeforeSearch);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use heavenbase::ErrorKind;
 use heavenbase::capability::Placement;
 use heavenbase::driver::{SubQuery, WriteBatch, WriteMode};
 use heavenbase::schema::Part;
@@ -150,6 +151,11 @@ pub async fn unique(context: &Context) -> Outcome {
     let mut entity = Spec::entity("unique", &specs);
     entity.uniques = &[&["number", "group"]];
     let part = context.lay_out(entity, &context.setup.namespace)?;
+    if !context.setup.manners.unique {
+        let refused = context.ensure(&part).await.is_err_and(|error| error.kind() == ErrorKind::InvalidSchema);
+        check!(refused, "a part with unique fields is not refused as `InvalidSchema`, although nobody would keep them unique");
+        return Ok(());
+    }
     context.ensure(&part).await?;
     let mut table = Table::default();
     let mut random = context.random();

@@ -11,11 +11,13 @@ pub struct Manners {
     pub nul: bool,
     /// Whether `-0.0` keeps its sign.
     pub negative_zero: bool,
+    /// Whether it decides that values are unique. One that does not must refuse such a part, not store it.
+    pub unique: bool,
 }
 
 impl Default for Manners {
     fn default() -> Self {
-        Manners { nul: true, negative_zero: true }
+        Manners { nul: true, negative_zero: true, unique: true }
     }
 }
 
