@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use heavenbase::backends::{Connect, JsonFile, Pickle};
+use heavenbase::backends::{Connect, FileStore, JsonFile, Pickle};
 use heavenbase::capability::Placement;
 use heavenbase::driver::{Driver, Page, SubQuery, WriteBatch, WriteMode, WriteReport};
 use heavenbase::schema::{Binding, EntitySchema, FieldSchema, Part, PlacementSchema, Routing};
@@ -9,7 +9,7 @@ use heavenbase::types::{Decimal, Id, Json, LogicalType, Metric, Timestamp, Uuid,
 use heavenbase::{Error, Result};
 
 /// The kinds that share the row engine.
-pub const KINDS: [&str; 2] = ["json", "pickle"];
+pub const KINDS: [&str; 3] = ["json", "pickle", "file"];
 
 pub const fn place(placement: Placement) -> PlacementSchema {
     PlacementSchema { backend: "", placement, copy: false, index: None, unique: false, metric: None }
@@ -54,6 +54,7 @@ pub async fn connect(kind: &str, directory: &Path) -> Result<Arc<dyn Driver>> {
     match kind {
         "json" => JsonFile::dir(directory).connect().await,
         "pickle" => Pickle::dir(directory).connect().await,
+        "file" => FileStore::dir(directory).connect().await,
         other => panic!("no kind {other}"),
     }
 }

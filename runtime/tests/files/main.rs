@@ -4,6 +4,7 @@
 
 mod common;
 mod damage;
+mod one_file_a_row;
 mod processes;
 mod python;
 mod queries;

@@ -37,6 +37,9 @@ async fn work(kind: &'static str, directory: &Path, name: &str) {
 #[tokio::test]
 async fn child() {
     let Ok(task) = std::env::var(CHILD) else { return };
+    if let Some(task) = task.strip_prefix("batches|") {
+        return write_batches(task).await;
+    }
     let mut words = task.split('|');
     let (kind, directory, name) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
     let kind = KINDS.into_iter().find(|k| *k == kind).unwrap();
@@ -92,5 +95,48 @@ async fn a_read_sees_the_commit_of_another_workspace() {
         assert!(two.get("a").await.unwrap().is_none());
         one.driver.drop_part(&one.part).await.unwrap();
         assert_eq!(two.get("a").await.unwrap_err().kind(), heavenbase::ErrorKind::NotRegistered);
+    }
+}
+
+/// Writes batches of twenty rows that all hold the same number, until it is killed. Says when it begins.
+async fn write_batches(task: &str) {
+    let (kind, directory) = task.split_once('|').unwrap();
+    let kind = KINDS.into_iter().find(|k| *k == kind).unwrap();
+    let store = Store::open(kind, Path::new(directory), &ITEM).await;
+    let first = store.get("00").await.unwrap().map_or(1, |(version, _)| version + 1);
+    println!("begins");
+    for n in first.. {
+        store.upsert(n, (0..20).map(|row| item(&format!("{row:02}"), n)).collect()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_killed_writer_leaves_a_batch_whole_or_absent() {
+    use std::io::{BufRead, BufReader};
+    for kind in KINDS {
+        let directory = tempfile::tempdir().unwrap();
+        let mut last = 0;
+        for round in 0..12u64 {
+            let mut child = Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "processes::child", "--nocapture"])
+                .env(CHILD, format!("batches|{kind}|{}", directory.path().display()))
+                .stdout(std::process::Stdio::piped())
+                .spawn()
+                .unwrap();
+            let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+            assert!(lines.map_while(Result::ok).any(|line| line.contains("begins")));
+            std::thread::sleep(std::time::Duration::from_micros(20_000 + round * 7_300));
+            child.kill().unwrap();
+            child.wait().unwrap();
+            let store = Store::open(kind, directory.path(), &ITEM).await;
+            let page = store.everything().await;
+            assert_eq!(page.len(), 20, "{kind}");
+            let number = page.versions[0];
+            assert!(page.versions.iter().all(|version| *version == number), "{kind}: {:?}", page.versions);
+            assert!((0..20).all(|row| page.row(row)[1] == Value::Int(number)), "{kind}");
+            assert!(number >= last, "{kind}: {number} after {last}");
+            last = number;
+        }
+        assert!(last > 12, "{kind}: the writer got nothing done");
     }
 }

@@ -34,13 +34,20 @@ def read(part):
             head, *found = load_pickles(path)
             for id in head['deleted']: rows.pop(id, None)
             rows.update(zip(head['lengths'], found, strict=True))
+    if part.endswith('.file'):
+        for path in glob.glob(part + '/rows/*.json'):
+            with open(path, encoding='utf-8') as file: row = json.load(file)
+            for name, value in row.items():
+                if name != 'payload' and isinstance(value, dict):
+                    with open(part + '/rows/' + value['$file'], 'rb') as file: row[name] = file.read()
+            rows[row['object_id']] = row
     return rows
 part = sys.argv[1]
 "#;
 
 #[tokio::test]
 async fn python_reads_what_was_written() {
-    for kind in KINDS.into_iter().filter(|kind| *kind != "file") {
+    for kind in KINDS {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(kind, directory.path(), &EVERYTHING).await;
         store.upsert(3, edges()).await;
@@ -114,11 +121,19 @@ def write(part, number, rows, deleted=(), **options):
         with open(name + '.json', 'w', encoding='utf-8') as file: json.dump(document, file, **options)
     if part.endswith('.pickle'):
         with open(name + '.pickle', 'wb') as file: pickle.dump(document, file, **options)
+    if part.endswith('.file'):
+        safe = b'abcdefghijklmnopqrstuvwxyz0123456789-_'
+        path = lambda id: part + '/rows/' + ''.join(chr(b) if b in safe else f'%{b:02x}' for b in id.encode()) + '.json'
+        for id in deleted: os.remove(path(id))
+        for id, row in rows.items():
+            # The digest in a long name is BLAKE3, which Python does not have.
+            if len(path(id)) > len(path('')) + 150: continue
+            with open(path(id), 'w', encoding='utf-8') as file: json.dump(row, file, **options)
 "#;
 
 #[tokio::test]
 async fn what_python_wrote_is_read() {
-    for kind in KINDS.into_iter().filter(|kind| *kind != "file") {
+    for kind in KINDS {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(kind, directory.path(), &EVERYTHING).await;
         store.upsert(3, vec![("old".into(), vec![Value::Null; 15]), ("kept".into(), vec![Value::Null; 15])]).await;
@@ -140,7 +155,7 @@ print('done')
         store.driver.refresh(&store.part).await.unwrap();
         for store in [store.clone(), Store::open(kind, directory.path(), &EVERYTHING).await] {
             assert!(store.get("old").await.unwrap().is_none() && store.get("kept").await.unwrap().is_some());
-            for (id, values) in edges() {
+            for (id, values) in edges().into_iter().filter(|(id, _)| kind != "file" || id.len() < 200) {
                 let (version, found) = store.get(&id).await.unwrap().unwrap();
                 assert_eq!(version, 3);
                 assert_same(&found, &values, &format!("{kind} {id}"));
@@ -164,7 +179,7 @@ fn store_part(directory: &Path, kind: &str) -> std::path::PathBuf {
 
 #[tokio::test]
 async fn a_row_that_does_not_fit_the_entity_is_damage_of_that_row() {
-    for kind in KINDS.into_iter().filter(|kind| *kind != "file") {
+    for kind in KINDS {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(kind, directory.path(), &ITEM).await;
         store.upsert(1, vec![item("a", 1)]).await;

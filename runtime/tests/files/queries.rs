@@ -43,7 +43,8 @@ async fn order_after_limit_and_offset() {
 
 #[tokio::test]
 async fn near_gives_the_best_of_the_rows_that_match() {
-    for kind in KINDS {
+    // The capability table gives one file a row no search.
+    for kind in KINDS.into_iter().filter(|kind| *kind != "file") {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(kind, directory.path(), &EVERYTHING).await;
         let rows = (0..30).map(|n| {

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use crate::backends::rows::{Codec, Damage, Decoded, Plain, Row, bytes_to_hex, corrupt, read_document, row_from_plain, row_to_plain};
+use crate::backends::rows::{Codec, Damage, Decoded, Plain, Row, corrupt, read_document, row_from_plain, row_to_plain, without_bytes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{ID_COLUMN, Part};
 use crate::types::Id;
@@ -41,15 +41,6 @@ impl Codec for JsonCodec {
             Some((first, rows)) => decode_lines(part, file, first, rows),
             None => decode_whole(part, file, bytes),
         }
-    }
-}
-
-/// JSON has no bytes: hexadecimal text instead. Only fields of their own hold bytes.
-pub(crate) fn without_bytes(row: Plain) -> Plain {
-    match row {
-        Plain::Map(entries) => Plain::Map(entries.into_iter().map(|(name, plain)| (name, without_bytes(plain))).collect()),
-        Plain::Bytes(bytes) => Plain::Text(bytes_to_hex(&bytes)),
-        other => other,
     }
 }
 

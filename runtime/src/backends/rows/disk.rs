@@ -113,12 +113,17 @@ pub(crate) const TEMPORARY: &str = ".writing-";
 /// Replaces a file wholly or not at all: written beside it, synced, renamed over it. The directory is synced by the
 /// caller, once for all files of a batch.
 pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_file(path.parent().unwrap_or(Path::new(".")), path, bytes, true)
+}
+
+/// The same by way of a directory of the caller's choice, on the same file system; not synced where the caller keeps
+/// the bytes elsewhere until it has synced the file itself.
+pub(crate) fn write_file(by_way_of: &Path, path: &Path, bytes: &[u8], sync: bool) -> Result<()> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let directory = path.parent().unwrap_or(Path::new("."));
-    let beside = directory.join(format!("{TEMPORARY}{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
+    let beside = by_way_of.join(format!("{TEMPORARY}{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
     let written = File::create(&beside).and_then(|mut file| {
         file.write_all(bytes)?;
-        file.sync_all()
+        if sync { file.sync_all() } else { Ok(()) }
     });
     let replaced =
         written.map_err(|e| io_error(e, "write", path)).and_then(|()| fs::rename(&beside, path).map_err(|e| io_error(e, "replace", path)));
@@ -127,6 +132,12 @@ pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
         let _ = fs::remove_file(&beside);
     }
     replaced
+}
+
+/// Makes what a file holds durable.
+#[cfg(feature = "file")]
+pub(crate) fn sync_file(path: &Path) -> Result<()> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(|e| io_error(e, "sync", path))
 }
 
 /// An error after a file took its final name: the change may or may not outlast a crash.

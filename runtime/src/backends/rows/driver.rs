@@ -8,7 +8,7 @@ use super::aggregate::aggregate;
 use super::manifest::Manifest;
 use super::stream::{RowStream, push};
 use super::table::Table;
-use super::{Contents, Place, Store, create_directory};
+use super::{Contents, Look, Place, Store, create_directory};
 use crate::capability::{Operation, Support, questions};
 use crate::driver::{
     Aggregate, AggregateFunction, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, Reply, SortKey, SubQuery, WriteBatch,
@@ -184,7 +184,7 @@ impl<S: Store> Driver for RowDriver<S> {
     }
 
     fn refresh<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, ()> {
-        self.blocking(part, |table| table.catch_up(true).map(drop))
+        self.blocking(part, |table| table.catch_up(Look::Thorough).map(drop))
     }
 
     fn health(&self) -> Reply<'_, ()> {

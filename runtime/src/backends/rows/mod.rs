@@ -25,10 +25,14 @@ mod merge;
 mod segments;
 
 pub(crate) use disk::{Place, create_directory, io_error, replace_file, sync_directory};
+#[cfg(feature = "file")]
+pub(crate) use disk::{TEMPORARY, sync_file, unsettled, write_file};
 pub(crate) use driver::RowDriver;
 pub(crate) use map::{Row, RowMap};
-pub(crate) use plain::{Plain, bytes_to_hex, row_from_plain, row_to_plain};
-pub(crate) use store::{Change, Contents, Damage, Store, corrupt};
+#[cfg(any(feature = "json", feature = "file"))]
+pub(crate) use plain::without_bytes;
+pub(crate) use plain::{Plain, row_from_plain, row_to_plain};
+pub(crate) use store::{Change, Contents, Damage, Look, Store, corrupt};
 
 #[cfg(any(feature = "json", feature = "pickle"))]
 pub(crate) use segments::{Codec, Decoded, Segments, read_document};

@@ -39,6 +39,7 @@ impl Plain {
     }
 
     /// The items, if this is a list.
+    #[cfg(any(feature = "json", feature = "pickle"))]
     pub fn into_list(self) -> Result<Vec<Plain>, String> {
         match self {
             Plain::List(items) => Ok(items),
@@ -288,8 +289,19 @@ fn unmarked(plain: Plain) -> Result<Json, String> {
     })
 }
 
-/// Bytes in a format that has none: two hexadecimal digits a byte, as Python's `bytes.fromhex` reads.
-pub(crate) fn bytes_to_hex(bytes: &[u8]) -> String {
+/// A row for JSON, which has no bytes: hexadecimal text instead. Only fields of their own hold bytes.
+#[cfg(any(feature = "json", feature = "file"))]
+pub(crate) fn without_bytes(row: Plain) -> Plain {
+    match row {
+        Plain::Map(entries) => Plain::Map(entries.into_iter().map(|(name, plain)| (name, without_bytes(plain))).collect()),
+        Plain::Bytes(bytes) => Plain::Text(bytes_to_hex(&bytes)),
+        other => other,
+    }
+}
+
+/// Two hexadecimal digits a byte, as Python's `bytes.fromhex` reads.
+#[cfg(any(feature = "json", feature = "file"))]
+fn bytes_to_hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]).map(char::from).collect()
 }
@@ -315,6 +327,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(any(feature = "json", feature = "file"))]
     fn bytes_are_hex_in_text() {
         let all: Vec<u8> = (0..=255).collect();
         assert_eq!(hex_to_bytes(&bytes_to_hex(&all)), Ok(all));

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use super::disk::unsettled;
 use super::merge::merge;
-use super::{Change, Contents, Damage, Place, Plain, Row, Store, corrupt, io_error, replace_file, row_from_plain, sync_directory};
+use super::{Change, Contents, Damage, Look, Place, Plain, Row, Store, corrupt, io_error, replace_file, row_from_plain, sync_directory};
 use crate::error::Result;
 use crate::schema::Part;
 use crate::types::Id;
@@ -120,7 +120,8 @@ impl<C: Codec> Store for Segments<C> {
     const ENGINE: &'static str = C::ENGINE;
     type Disk = Known;
 
-    fn catch_up(&self, at: &Place, disk: &mut Known, contents: &mut Contents, thorough: bool) -> Result<bool> {
+    fn catch_up(&self, at: &Place, disk: &mut Known, contents: &mut Contents, look: Look<'_>) -> Result<bool> {
+        let thorough = look.is_thorough();
         let mut found = list(&at.directory, C::EXTENSION)?;
         let known = &disk.segments;
         let grown = known.len() <= found.len() && known.iter().zip(&found).all(|(a, b)| a.is_same_file(b));

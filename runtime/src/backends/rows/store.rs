@@ -114,16 +114,34 @@ pub(crate) trait Store: Send + Sync + 'static {
     type Disk: Send + Default + 'static;
 
     /// Brings `contents` up to date with the files; `disk` is what they were when `contents` was read (the default
-    /// before the first time). Answers whether anything changed. `thorough` trusts no short cut. On an error both
-    /// stay as they are.
-    fn catch_up(&self, at: &Place, disk: &mut Self::Disk, contents: &mut Contents, thorough: bool) -> Result<bool>;
+    /// before the first time). Answers whether anything changed. On an error both stay as they are.
+    fn catch_up(&self, at: &Place, disk: &mut Self::Disk, contents: &mut Contents, look: Look<'_>) -> Result<bool>;
 
     /// Makes changes durable, all of them or none. `before` is what `catch_up` gave, `after` has the changes applied.
     fn commit(&self, at: &Place, disk: &mut Self::Disk, before: &Contents, after: &Contents, changes: &[Change]) -> Result<()>;
 
-    /// What other processes need to know of a commit beyond its having taken place: appended to the lock file.
-    fn note(&self, changes: &[Change]) -> Vec<u8> {
-        let _ = changes;
+    /// What other processes need to know of a commit beyond its taking place: appended to the lock file before it.
+    fn note(&self, disk: &Self::Disk, changes: &[Change]) -> Vec<u8> {
+        let _ = (disk, changes);
         vec![b'.']
+    }
+}
+
+/// How closely to look for changes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Look<'a> {
+    /// For what other processes noted.
+    Noted,
+    /// And at the files of these rows, which are about to be written.
+    #[cfg_attr(not(feature = "file"), expect(dead_code, reason = "segments look at all of their files anyway"))]
+    Rows(&'a [Id]),
+    /// At everything, trusting no short cut.
+    Thorough,
+}
+
+impl Look<'_> {
+    /// Whether no short cut is to be trusted.
+    pub fn is_thorough(self) -> bool {
+        matches!(self, Look::Thorough)
     }
 }

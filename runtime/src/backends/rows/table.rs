@@ -11,7 +11,7 @@ use super::disk::remove_litter;
 use super::manifest::Manifest;
 use super::unique::UniqueIndex;
 use super::write::changes;
-use super::{Contents, Place, Store, io_error};
+use super::{Contents, Look, Place, Store, io_error};
 use crate::driver::{Ensured, WriteBatch, WriteReport};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -25,6 +25,8 @@ pub(crate) struct Table<S: Store> {
     seen: AtomicU64,
     /// Whether there was a first look.
     loaded: AtomicBool,
+    /// Whether a commit of our own is noted and under way: the rows in memory are still the last committed ones.
+    noting: AtomicBool,
     writer: Mutex<Writer<S::Disk>>,
 }
 
@@ -41,7 +43,15 @@ impl<S: Store> Table<S> {
     pub fn new(at: Place, store: Arc<S>) -> Self {
         let writer = Writer { disk: S::Disk::default(), unique: None, manifest: None };
         let contents = ArcSwap::from_pointee(Contents::default());
-        Table { at, store, contents, seen: AtomicU64::new(0), loaded: AtomicBool::new(false), writer: Mutex::new(writer) }
+        Table {
+            at,
+            store,
+            contents,
+            seen: AtomicU64::new(0),
+            loaded: AtomicBool::new(false),
+            noting: AtomicBool::new(false),
+            writer: Mutex::new(writer),
+        }
     }
 
     /// Creates the part or checks what is there, and reads it.
@@ -51,7 +61,7 @@ impl<S: Store> Table<S> {
         let _lock = self.at.lock(true)?;
         let ensured = Manifest::ensure(&self.at, S::KIND)?;
         remove_litter(&self.at.directory);
-        self.catch_up_locked(&mut writer, false)?;
+        self.catch_up_locked(&mut writer, Look::Noted)?;
         Ok(ensured)
     }
 
@@ -64,29 +74,29 @@ impl<S: Store> Table<S> {
     /// committed since the last look.
     pub fn read(&self) -> Result<Arc<Contents>> {
         let Some(noted) = self.at.noted() else { return Err(self.gone()) };
-        // The writer raises `seen` before it notes a commit: less than seen is its own commit, which is in memory.
-        if noted <= self.seen.load(Ordering::Acquire) && self.loaded.load(Ordering::Acquire) {
+        let is_known = self.noting.load(Ordering::Acquire) || noted == self.seen.load(Ordering::Acquire);
+        if is_known && self.loaded.load(Ordering::Acquire) {
             return Ok(self.contents.load_full());
         }
-        self.catch_up(false)
+        self.catch_up(Look::Noted)
     }
 
-    /// Reads what changed on disk; everything again when `thorough`.
-    pub fn catch_up(&self, thorough: bool) -> Result<Arc<Contents>> {
+    /// Reads what changed on disk.
+    pub fn catch_up(&self, look: Look<'_>) -> Result<Arc<Contents>> {
         if self.at.noted().is_none() {
             return Err(self.gone());
         }
         let mut writer = self.writer.lock();
         let _lock = self.at.lock(false)?;
-        self.catch_up_locked(&mut writer, thorough)?;
+        self.catch_up_locked(&mut writer, look)?;
         Ok(self.contents.load_full())
     }
 
-    fn catch_up_locked(&self, writer: &mut Writer<S::Disk>, thorough: bool) -> Result<()> {
+    fn catch_up_locked(&self, writer: &mut Writer<S::Disk>, look: Look<'_>) -> Result<()> {
         let noted = self.at.noted().unwrap_or_default();
         self.check_manifest(writer)?;
         let mut contents = Contents::clone(&self.contents.load());
-        if self.store.catch_up(&self.at, &mut writer.disk, &mut contents, thorough)? {
+        if self.store.catch_up(&self.at, &mut writer.disk, &mut contents, look)? {
             writer.unique = None;
             self.contents.store(Arc::new(contents));
         }
@@ -114,7 +124,7 @@ impl<S: Store> Table<S> {
         let part = &self.at.part;
         let mut writer = self.writer.lock();
         let mut lock = self.at.lock(true)?;
-        self.catch_up_locked(&mut writer, false)?;
+        self.catch_up_locked(&mut writer, Look::Rows(&batch.ids))?;
         let before = self.contents.load_full();
         let (changes, report) = changes(part, &before, batch)?;
         if changes.is_empty() {
@@ -125,15 +135,24 @@ impl<S: Store> Table<S> {
         unique.check(part, &changes)?;
         let mut after = Contents::clone(&before);
         changes.iter().for_each(|change| after.apply(change));
-        self.store.commit(&self.at, disk, &before, &after, &changes)?;
-        unique.apply(&before.rows, &changes);
-        self.contents.store(Arc::new(after));
-        let note = self.store.note(&changes);
-        self.seen.fetch_add(note.len() as u64, Ordering::AcqRel);
-        // Should the note fail on a full disk, readers in other processes learn of the commit with the next one; the
-        // rows are durable, and writers look at the files themselves.
-        let _ = lock.write_all(&note);
-        Ok(report)
+        // Noted first: should the disk be full even for that, nothing is written; and whoever reads the note in another
+        // process waits for the lock, and then sees what became of the commit. In this process nobody waits: while
+        // `noting`, the rows in memory are the last that were committed.
+        let note = self.store.note(disk, &changes);
+        self.noting.store(true, Ordering::Release);
+        let noted = lock.write_all(&note).map_err(|e| io_error(e, "write", &self.at.lock_path()));
+        let done = noted.and_then(|()| self.store.commit(&self.at, disk, &before, &after, &changes));
+        match &done {
+            Ok(()) => {
+                unique.apply(&before.rows, &changes);
+                self.contents.store(Arc::new(after));
+            }
+            // Whatever stands in the files now is looked at before the next answer.
+            Err(_) => self.loaded.store(false, Ordering::Release),
+        }
+        self.seen.store(self.at.noted().unwrap_or_default(), Ordering::Release);
+        self.noting.store(false, Ordering::Release);
+        done.map(|()| report)
     }
 
     /// Drops the part with all its files, and says whether it was there.
