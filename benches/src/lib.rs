@@ -1,6 +1,10 @@
 //! The measuring side of the benchmarks: contenders take turns, medians are compared, nothing is asserted about time.
 #![allow(clippy::print_stdout)]
 
+mod turns;
+
+pub use turns::{Candidate, compare};
+
 use std::future::Future;
 use std::time::{Duration, Instant};
 

@@ -140,10 +140,10 @@ pub(super) fn sort(table: &Table, keys: &[Key], after: Option<&Position>, select
     if let Some(after) = after {
         rows.retain(|row| compare_position(table, keys, *row, after).is_gt());
     }
-    if let ([Key { column: Some(column), descending }], true) = (keys, rows.len() > 64) {
-        if let Some(sorted) = sort_by_number(table, *column, *descending, &rows, limit) {
-            return sorted;
-        }
+    if let [Key { column: Some(column), descending }] = keys
+        && let Some(sorted) = sort_by_number(table, *column, *descending, &rows, limit)
+    {
+        return sorted;
     }
     let compare = |a: &u32, b: &u32| compare_by_keys(table, keys, *a, *b);
     if let Some(limit) = limit.filter(|limit| *limit < rows.len()) {

@@ -1,0 +1,47 @@
+//! Several candidates that take turns: one call each, within the same process.
+
+use std::time::{Duration, Instant};
+
+use crate::median;
+
+/// One thing to measure: its name, and what to run.
+pub struct Candidate<'a> {
+    name: String,
+    run: Box<dyn FnMut() -> usize + 'a>,
+    times: Vec<Duration>,
+}
+
+impl<'a> Candidate<'a> {
+    /// A candidate; `run` returns a number that depends on the work, so that none of it can be left out.
+    pub fn new(name: impl Into<String>, run: impl FnMut() -> usize + 'a) -> Self {
+        Candidate { name: name.into(), run: Box::new(run), times: Vec::new() }
+    }
+}
+
+impl std::fmt::Debug for Candidate<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Candidate({})", self.name)
+    }
+}
+
+/// Runs the candidates in turns, after one round that does not count, and prints each one's median, and the first one's
+/// as a multiple of it.
+pub fn compare(subject: &str, count: usize, candidates: &mut [Candidate<'_>]) -> Vec<Duration> {
+    for round in 0..=count {
+        for candidate in candidates.iter_mut() {
+            let start = Instant::now();
+            std::hint::black_box((candidate.run)());
+            if round > 0 {
+                candidate.times.push(start.elapsed());
+            }
+        }
+    }
+    let medians: Vec<Duration> = candidates.iter().map(|candidate| median(candidate.times.clone())).collect();
+    println!("{subject}");
+    for (candidate, median) in candidates.iter().zip(&medians) {
+        let least = candidate.times.iter().min().copied().unwrap_or_default();
+        let ratio = medians[0].as_secs_f64() / median.as_secs_f64().max(1e-12);
+        println!("  {:<44} {:>12.2?} (least {:>10.2?})  {ratio:>8.2} x", candidate.name, median, least);
+    }
+    medians
+}
