@@ -1,10 +1,10 @@
 //! One column of one chunk: typed values side by side, and which of them are there.
 
 use std::cmp::Ordering;
-use std::sync::Arc;
 
 use super::mask::Mask;
-use super::texts::{Texts, grown};
+use super::packed::{self, Reader};
+use super::texts::{Blobs, Texts, grown};
 use super::vector::Vectors;
 use super::words::WordIndex;
 use crate::capability::Placement;
@@ -28,7 +28,7 @@ pub(super) enum Kind {
         words: bool,
     },
     /// Lists, JSON and bytes.
-    Shared,
+    Packed,
     Vector(u32),
 }
 
@@ -46,7 +46,7 @@ impl Kind {
             LogicalType::Duration => Kind::Duration,
             LogicalType::Uuid => Kind::Uuid,
             LogicalType::Category(names) => Kind::Category(names),
-            LogicalType::Bytes | LogicalType::Json | LogicalType::List(_) => Kind::Shared,
+            LogicalType::Bytes | LogicalType::Json | LogicalType::List(_) => Kind::Packed,
             LogicalType::Vector(length) => Kind::Vector(*length),
         }
     }
@@ -60,7 +60,7 @@ impl Kind {
             | (Kind::Decimal, Value::Decimal(_))
             | (Kind::Uuid, Value::Uuid(_))
             | (Kind::Text { .. }, Value::Text(_))
-            | (Kind::Shared, Value::Bytes(_) | Value::Json(_) | Value::List(_)) => true,
+            | (Kind::Packed, Value::Bytes(_) | Value::Json(_) | Value::List(_)) => true,
             (Kind::Int | Kind::Timestamp | Kind::Date | Kind::Duration, value) => self.whole(value).is_some(),
             (Kind::Category(names), Value::Text(name)) => names.contains(&name.as_str()),
             (Kind::Vector(length), Value::Vector(numbers)) => numbers.len() == *length as usize,
@@ -91,7 +91,7 @@ impl Kind {
 
     /// Whether rows can be sorted by it.
     pub(super) fn is_ordered(&self) -> bool {
-        !matches!(self, Kind::Shared | Kind::Vector(_))
+        !matches!(self, Kind::Packed | Kind::Vector(_))
     }
 }
 
@@ -112,7 +112,7 @@ pub(super) enum Data {
     Code(Vec<u16>),
     Text(Texts),
     Words(Texts, WordIndex),
-    Shared(Vec<Option<Arc<Value>>>),
+    Packed(Blobs),
     Vector(Vectors),
 }
 
@@ -127,7 +127,7 @@ impl Cells {
             Kind::Category(_) => Data::Code(Vec::new()),
             Kind::Text { words: false } => Data::Text(Texts::default()),
             Kind::Text { words: true } => Data::Words(Texts::default(), WordIndex::default()),
-            Kind::Shared => Data::Shared(Vec::new()),
+            Kind::Packed => Data::Packed(Blobs::default()),
             Kind::Vector(length) => Data::Vector(Vectors::new(*length as usize)),
         };
         Cells { valid: Mask::EMPTY, data }
@@ -149,8 +149,8 @@ impl Cells {
             Data::Decimal(values) => fill(values, rows, Decimal::ZERO),
             Data::Uuid(values) => fill(values, rows, Uuid::nil()),
             Data::Code(values) => fill(values, rows, 0),
-            Data::Text(texts) | Data::Words(texts, _) => (texts.len()..rows).for_each(|_| texts.push("")),
-            Data::Shared(values) => fill(values, rows, None),
+            Data::Text(texts) | Data::Words(texts, _) => texts.grow(rows),
+            Data::Packed(blobs) => blobs.grow(rows),
             Data::Vector(vectors) => vectors.grow(rows),
         }
     }
@@ -169,7 +169,12 @@ impl Cells {
                     values[row] = names.iter().position(|n| n == name).unwrap_or(0) as u16;
                 }
             }
-            (Data::Text(texts), value) => texts.set(row, value.as_text().unwrap_or("")),
+            (Data::Text(texts), value) => {
+                let text = value.as_text().unwrap_or("");
+                if texts.get(row) != text {
+                    texts.set(row, text);
+                }
+            }
             (Data::Words(texts, words), value) => {
                 let text = value.as_text().unwrap_or("");
                 if texts.get(row) != text {
@@ -177,7 +182,13 @@ impl Cells {
                     words.changed(row);
                 }
             }
-            (Data::Shared(values), value) => values[row] = (!value.is_null()).then(|| Arc::new(value.clone())),
+            (Data::Packed(blobs), value) => {
+                let mut bytes = Vec::new();
+                if !value.is_null() {
+                    packed::encode(value, &mut bytes);
+                }
+                blobs.set(row, &bytes);
+            }
             (Data::Vector(vectors), Value::Vector(numbers)) => vectors.set(row, numbers),
             (Data::Float(_) | Data::Decimal(_) | Data::Uuid(_) | Data::Code(_) | Data::Vector(_), _) => {}
         }
@@ -196,7 +207,7 @@ impl Cells {
             Data::Uuid(values) => Value::Uuid(values[row]),
             Data::Code(values) => Value::Text(name_of(kind, values[row]).to_owned()),
             Data::Text(texts) | Data::Words(texts, _) => Value::Text(texts.get(row).to_owned()),
-            Data::Shared(values) => values[row].as_deref().cloned().unwrap_or_default(),
+            Data::Packed(blobs) => Reader(blobs.get(row)).value().unwrap_or_default(),
             Data::Vector(vectors) => Value::Vector(vectors.get(row).into()),
         }
     }
@@ -247,7 +258,7 @@ impl Cells {
             (Data::Uuid(values), Value::Uuid(other)) => values[row].cmp(other),
             (Data::Code(values), Value::Text(other)) => name_of(kind, values[row]).cmp(other),
             (Data::Text(texts) | Data::Words(texts, _), Value::Text(other)) => texts.get(row).as_bytes().cmp(other.as_bytes()),
-            (Data::Shared(_) | Data::Vector(_), other) => canonical(&self.value(kind, row)).cmp(&canonical(other)),
+            (Data::Packed(_) | Data::Vector(_), other) => canonical(&self.value(kind, row)).cmp(&canonical(other)),
             _ => Ordering::Less,
         }
     }
@@ -256,6 +267,7 @@ impl Cells {
     pub(super) fn settle(&mut self, full: bool) {
         match &mut self.data {
             Data::Text(texts) if full => texts.shrink(),
+            Data::Packed(blobs) if full => blobs.shrink(),
             Data::Words(texts, words) => {
                 words.settle(texts, &self.valid);
                 if full {

@@ -5,10 +5,11 @@ use regex::Regex;
 
 use super::column::{Cells, Data, Kind};
 use super::mask::Mask;
+use super::packed::{self, Reader};
 use super::table::{Chunk, ColumnShape};
 use super::texts::Texts;
 use crate::error::Result;
-use crate::filter::{Condition, Filter, Program, Target, Test, compile_like, compile_regex};
+use crate::filter::{Condition, Filter, Program, Segment, Target, Test, compile_like, compile_regex};
 use crate::schema::ID_COLUMN;
 use crate::types::{Value, lower_simple, words};
 
@@ -39,6 +40,12 @@ pub(super) enum ValueTest {
     Code(Vec<bool>),
     Text(TextTest),
     Words { words: Vec<String>, phrase: bool },
+    /// The number of a list's items.
+    Length(Program),
+    /// What lies at a path of JSON.
+    Path(Vec<Segment>, Program),
+    /// Whether a list holds one or all of these items, as bytes.
+    Has { items: Vec<Vec<u8>>, all: bool },
     /// Anything else.
     Row(Program),
 }
@@ -86,8 +93,13 @@ pub(super) fn prepare(filter: &Filter, shape: &[ColumnShape], column: &dyn Fn(&s
 }
 
 fn value_test(test: &Test, kind: &Kind, program: Program) -> Result<ValueTest> {
-    if test.target != Target::Value {
-        return Ok(ValueTest::Row(program));
+    // The same condition on what is read out of the list or JSON.
+    let inner = || Program::new(&Filter::Test(Test { target: Target::Value, ..test.clone() }), &|_| Some(0));
+    match &test.target {
+        Target::Value => {}
+        Target::Length => return Ok(ValueTest::Length(inner()?)),
+        Target::Path(path) if *kind == Kind::Packed => return Ok(ValueTest::Path(path.clone(), inner()?)),
+        Target::Path(_) => return Ok(ValueTest::Row(program)),
     }
     match &test.condition {
         Condition::IsNull => return Ok(ValueTest::Always(false)),
@@ -104,7 +116,8 @@ fn value_test(test: &Test, kind: &Kind, program: Program) -> Result<ValueTest> {
             Condition::Phrase(text) => ValueTest::Words { words: words(text).collect(), phrase: true },
             _ => ValueTest::Text(text_test(test, program)?),
         },
-        Kind::Decimal | Kind::Uuid | Kind::Shared | Kind::Vector(_) => ValueTest::Row(program),
+        Kind::Packed => has_test(&test.condition).unwrap_or(ValueTest::Row(program)),
+        Kind::Decimal | Kind::Uuid | Kind::Vector(_) => ValueTest::Row(program),
     })
 }
 
@@ -156,6 +169,17 @@ fn float_test(condition: &Condition) -> Option<ValueTest> {
     }
 }
 
+fn has_test(condition: &Condition) -> Option<ValueTest> {
+    let (items, all) = match condition {
+        Condition::Has(item) => (std::slice::from_ref(item), true),
+        Condition::HasAny(items) => (items.as_slice(), false),
+        // All of nothing is in every list, and in no JSON value: the plain test knows.
+        Condition::HasAll(items) if !items.is_empty() => (items.as_slice(), true),
+        _ => return None,
+    };
+    Some(ValueTest::Has { items: items.iter().map(packed::exact).collect::<Option<_>>()?, all })
+}
+
 fn text_test(test: &Test, program: Program) -> Result<TextTest> {
     if test.target != Target::Value {
         return Ok(TextTest::Row(program));
@@ -188,6 +212,13 @@ fn text_test(test: &Test, program: Program) -> Result<TextTest> {
     })
 }
 
+/// The rows of `within` for which `holds` is true, asked one by one.
+fn filtered(within: &Mask, holds: impl Fn(usize) -> bool) -> Mask {
+    let mut found = Mask::EMPTY;
+    within.rows().filter(|row| holds(*row)).for_each(|row| found.set(row, true));
+    found
+}
+
 impl TextTest {
     fn holds(&self, text: &str) -> bool {
         match self {
@@ -208,9 +239,7 @@ impl TextTest {
     }
 
     fn run(&self, texts: &Texts, within: &Mask) -> Mask {
-        let mut found = Mask::EMPTY;
-        within.rows().filter(|row| self.holds(texts.get(*row))).for_each(|row| found.set(row, true));
-        found
+        filtered(within, |row| self.holds(texts.get(row)))
     }
 }
 
@@ -242,7 +271,8 @@ impl Node {
                 ValueTest::Words { .. } => 2,
                 ValueTest::WholeIn { .. } => 5,
                 ValueTest::Text(test) => test.cost(),
-                ValueTest::Row(_) => 100,
+                ValueTest::Length(_) | ValueTest::Has { .. } => 20,
+                ValueTest::Path(..) | ValueTest::Row(_) => 100,
             },
         }
     }
@@ -304,21 +334,20 @@ impl ValueTest {
             (ValueTest::Text(test), Data::Text(texts) | Data::Words(texts, _)) => test.run(texts, within),
             (ValueTest::Words { words, phrase }, Data::Words(texts, index)) => index.search(texts, words, *phrase, within),
             (ValueTest::Words { words, phrase }, Data::Text(texts)) => {
-                let mut found = Mask::EMPTY;
-                within.rows().filter(|row| super::words::holds(texts.get(*row), words, *phrase)).for_each(|row| found.set(row, true));
-                found
+                filtered(within, |row| super::words::holds(texts.get(row), words, *phrase))
             }
-            (ValueTest::Row(program), Data::Shared(values)) => {
-                let holds = |row: &usize| values[*row].as_deref().is_some_and(|value| program.holds(&|_| value));
-                let mut found = Mask::EMPTY;
-                within.rows().filter(holds).for_each(|row| found.set(row, true));
-                found
+            (ValueTest::Length(program), Data::Packed(blobs)) => {
+                let length = |row: usize| Reader(blobs.get(row)).length().map_or(Value::Null, |items| Value::Int(items as i64));
+                filtered(within, |row| program.holds_on(&[length(row)]))
             }
-            (ValueTest::Row(program), _) => {
-                let mut found = Mask::EMPTY;
-                within.rows().filter(|row| program.holds_on(&[cells.value(kind, *row)])).for_each(|row| found.set(row, true));
-                found
+            (ValueTest::Path(path, program), Data::Packed(blobs)) => {
+                filtered(within, |row| program.holds_on(&[Reader(blobs.get(row)).path(path)]))
             }
+            (ValueTest::Has { items, all }, Data::Packed(blobs)) => filtered(within, |row| {
+                let list = Reader(blobs.get(row));
+                if *all { items.iter().all(|item| list.has(item)) } else { items.iter().any(|item| list.has(item)) }
+            }),
+            (ValueTest::Row(program), _) => filtered(within, |row| program.holds_on(&[cells.value(kind, row)])),
             _ => Mask::EMPTY,
         }
     }

@@ -11,6 +11,7 @@ mod filter;
 mod identity;
 mod mask;
 mod order;
+mod packed;
 mod search;
 mod select;
 mod spine;

@@ -7,7 +7,7 @@ const PAGE: usize = 64;
 
 #[derive(Clone, Debug)]
 pub(super) struct Spine<T> {
-    pages: Vec<Arc<Vec<Arc<T>>>>,
+    pages: Vec<Arc<[Arc<T>]>>,
     len: usize,
 }
 
@@ -31,13 +31,11 @@ impl<T: Clone> Spine<T> {
     }
 
     pub(super) fn push(&mut self, part: T) {
-        if self.len.is_multiple_of(PAGE) {
-            self.pages.push(Arc::new(Vec::with_capacity(PAGE.min(self.len + 4))));
-        }
-        if let Some(page) = self.pages.last_mut() {
-            Arc::make_mut(page).push(Arc::new(part));
-            self.len += 1;
-        }
+        let last = if self.len.is_multiple_of(PAGE) { None } else { self.pages.pop() };
+        // Few parts are ever added: a page is made anew for each, and lies in one piece with its pointers.
+        let parts = last.iter().flat_map(|page| page.iter().cloned());
+        self.pages.push(parts.chain(std::iter::once(Arc::new(part))).collect());
+        self.len += 1;
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {

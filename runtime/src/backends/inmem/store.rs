@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::column::Kind;
@@ -25,10 +25,9 @@ pub(super) struct Store {
     entity: &'static str,
     namespace: Arc<str>,
     writer: Mutex<Writing>,
-    published: ArcSwap<Table>,
-    /// Whether the writer's table is newer than the published one. Snapshots are made when someone wants one, so that
-    /// a run of writes copies nothing.
-    newer: AtomicBool,
+    /// The rows as the last finished write left them, once someone asked for them. A short write takes it away first:
+    /// unless a reader still holds it, every chunk is the writer's alone, and nothing is copied.
+    published: ArcSwapOption<Table>,
     dropped: AtomicBool,
 }
 
@@ -62,24 +61,23 @@ impl Store {
             entity: part.entity.name,
             namespace: part.namespace.clone(),
             writer: Mutex::default(),
-            published: ArcSwap::default(),
-            newer: AtomicBool::new(false),
+            published: ArcSwapOption::empty(),
             dropped: AtomicBool::new(false),
         }
     }
 
     /// The rows as the last finished write left them.
     pub(super) fn snapshot(&self) -> Arc<Table> {
-        if self.newer.load(Ordering::Acquire) {
-            self.publish(&mut self.writer.lock());
+        match self.published.load_full() {
+            Some(table) => table,
+            None => self.publish(&mut self.writer.lock()),
         }
-        self.published.load_full()
     }
 
     /// Calls `read` on the current rows without making a snapshot, where none is at hand: for a few rows.
     pub(super) fn read<T>(&self, read: impl FnOnce(&Table) -> T) -> T {
-        if !self.newer.load(Ordering::Acquire) {
-            return read(&self.published.load());
+        if let Some(table) = &*self.published.load() {
+            return read(table);
         }
         let mut writing = self.writer.lock();
         writing.short_reads += 1;
@@ -89,12 +87,15 @@ impl Store {
         read(&writing.writer.table)
     }
 
-    fn publish(&self, writing: &mut MutexGuard<'_, Writing>) {
+    /// The published rows; published now, if they are not.
+    fn publish(&self, writing: &mut MutexGuard<'_, Writing>) -> Arc<Table> {
         writing.short_reads = 0;
-        if self.newer.load(Ordering::Acquire) {
-            self.published.store(Arc::new(writing.writer.table.clone()));
-            self.newer.store(false, Ordering::Release);
+        if let Some(table) = self.published.load_full() {
+            return table;
         }
+        let table = Arc::new(writing.writer.table.clone());
+        self.published.store(Some(table.clone()));
+        table
     }
 
     /// Writes a batch, or nothing of it.
@@ -102,11 +103,13 @@ impl Store {
         let mut writing = self.writer.lock();
         if batch.len() > LONG_WRITE {
             self.publish(&mut writing);
+        } else {
+            self.published.store(None);
         }
-        let report = writing.writer.write(view, batch)?;
+        let report = writing.writer.write(view, batch);
         writing.short_reads = 0;
-        self.newer.store(true, Ordering::Release);
-        Ok(report)
+        self.published.store(None);
+        report
     }
 
     /// Whether the rows are those of this part's entity and namespace.
@@ -165,7 +168,7 @@ impl Store {
         }
         *table = next;
         writing.ensured = true;
-        self.newer.store(true, Ordering::Release);
+        self.published.store(None);
         Ok(ensured)
     }
 

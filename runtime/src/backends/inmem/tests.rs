@@ -11,7 +11,7 @@ use crate::driver::{
     Aggregate, AggregateFunction, Driver, Measure, NearQuery, OrderKey, Page, Position, SortKey, SubQuery, Total, WriteBatch, WriteMode,
 };
 use crate::error::{ErrorKind, Result};
-use crate::filter::{Condition, Filter, Program, Target, Test};
+use crate::filter::{Condition, Filter, Program, Segment, Target, Test};
 use crate::schema::{Column, EntitySchema, Index, Part};
 use crate::types::{Date, Decimal, Id, LogicalType, Metric, Timestamp, Uuid, Value, canonical_key, sort_order};
 
@@ -77,7 +77,7 @@ impl Random {
             "count" => Value::Int([i64::MIN, -3, 0, 5, 6, i64::MAX][self.below(6) as usize]),
             "colour" => Value::Text(COLOURS[self.below(3) as usize].to_owned()),
             "tags" => Value::List((0..self.below(3)).map(|_| Value::Text(self.text())).collect()),
-            "payload" => Value::Json(Box::new(serde_json::json!({"a": self.below(3), "b": [self.text(), 1.5]}))),
+            "payload" => Value::Json(Box::new(serde_json::json!({"b": [self.text(), 1.5], "a": self.below(3)}))),
             "made" => Value::Timestamp(Timestamp::from_micros(self.below(5) as i64 - 2).unwrap_or(Timestamp::MIN)),
             "day" => Value::Date(Date::from_days(self.below(5) as i32 - 2).unwrap_or(Date::of(Timestamp::MIN))),
             "cost" => Value::Decimal(Decimal::new(self.below(7) as i64 * 10 - 30, self.below(3) as u32)),
@@ -115,12 +115,29 @@ impl Random {
         }
     }
 
+    fn inside(&mut self) -> Test {
+        let texts = |random: &mut Self| (0..random.below(3)).map(|_| Value::Text(random.text())).collect();
+        let json = |random: &mut Self| Value::Json(Box::new(serde_json::json!([0, 1, 1.5, "oak", null])[random.below(5) as usize].clone()));
+        let path = |path: Vec<Segment>, condition| Test { target: Target::Path(path), ..Test::new("payload", condition) };
+        match self.below(9) {
+            0 => Test { target: Target::Length, ..Test::new("tags", Condition::Gt(Value::Int(self.below(3) as i64))) },
+            1 => Test { target: Target::Length, ..Test::new("tags", Condition::Ne(Value::Int(self.below(3) as i64))) },
+            2 => Test::new("tags", Condition::Has(Value::Text(self.text()))),
+            3 => Test::new("tags", Condition::HasAny(texts(self))),
+            4 => Test::new("tags", Condition::HasAll(texts(self))),
+            5 => path(vec!["a".into()], Condition::Eq(json(self))),
+            6 => path(vec!["a".into()], Condition::Lt(json(self))),
+            7 => path(vec!["b".into(), 0u32.into()], Condition::Contains("oak".into())),
+            _ => path(vec!["b".into(), (self.below(3) as u32).into()], Condition::Ne(json(self))),
+        }
+    }
+
     fn filter(&mut self, part: &Part, ids: u64, depth: u32) -> Filter {
         let parts = |random: &mut Self| (0..random.below(4)).map(|_| random.filter(part, ids, depth - 1)).collect();
         match self.below(if depth == 0 { 5 } else { 9 }) {
             0 => Test::new("object_id", Condition::Ge(Value::Text(format!("id{}", self.below(ids))))).into(),
             1 => Test::new("object_id", Condition::In((0..3).map(|_| Value::Text(format!("id{}", self.below(ids)))).collect())).into(),
-            2 => Test { target: Target::Length, ..Test::new("tags", Condition::Eq(Value::Int(self.below(3) as i64))) }.into(),
+            2 => self.inside().into(),
             5 => Filter::And(parts(self)),
             6 => Filter::Or(parts(self)),
             7 => Filter::Not(Box::new(self.filter(part, ids, depth - 1))),

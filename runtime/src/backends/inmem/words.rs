@@ -142,8 +142,8 @@ mod tests {
         let vocabulary = ["desk", "Oak", "oak", "standing", "can't", "größe", "a", "b"];
         let (mut texts, mut index, mut valid) = (Texts::default(), WordIndex::default(), Mask::EMPTY);
         let text_of = |seed: usize| (0..seed % 6).map(|n| vocabulary[(seed * 31 + n * n * 7 + n) % vocabulary.len()]).collect::<Vec<_>>().join(" ");
+        texts.grow(1024);
         for row in 0..1024 {
-            texts.push("");
             valid.set(row, row % 11 != 0);
         }
         for round in 0..6usize {

@@ -234,7 +234,7 @@ fn set_run(chunk: &mut Chunk, run: &[(u32, usize, bool)], batch: &WriteBatch, ve
         versions[place] = version;
         if *is_new {
             let ids = Arc::make_mut(&mut chunk.ids);
-            (ids.len()..chunk.len).for_each(|_| ids.push(""));
+            ids.grow(chunk.len);
             ids.set(place, &batch.ids[*position]);
             chunk.live.set(place, true);
         }
