@@ -7,6 +7,7 @@
 pub mod backends;
 pub mod conformance;
 pub mod data;
+pub mod instrumented;
 pub mod random;
 pub mod reference;
 pub mod simple;

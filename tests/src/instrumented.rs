@@ -1,0 +1,155 @@
+//! Memory that can be slow, that can fail, and that remembers what it was asked: for tests of the workspace.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use heavenbase::backends::{Connect, InMem};
+use heavenbase::capability::{Backend, Ranks, Runs, Stores};
+use heavenbase::driver::{
+    Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, Reply, SubQuery, WriteBatch, WriteReport,
+};
+use heavenbase::schema::Part;
+use heavenbase::types::Id;
+use heavenbase::{Error, ErrorKind, Result};
+
+/// What a test sets and reads.
+#[derive(Debug, Default)]
+pub struct Controls {
+    /// How long every request takes, in milliseconds.
+    pub delay_millis: AtomicU64,
+    /// Whether writes fail.
+    pub refuse_writes: AtomicBool,
+    /// Requests so far, writes included.
+    pub requests: AtomicU64,
+}
+
+impl Controls {
+    /// The requests since the last time this was called.
+    pub fn taken(&self) -> u64 {
+        self.requests.swap(0, Ordering::SeqCst)
+    }
+}
+
+/// Memory with controls, as a kind of backend: what memory can do.
+#[derive(Clone, Debug, Default)]
+pub struct Instrumented {
+    memory: InMem,
+    controls: Arc<Controls>,
+}
+
+impl Instrumented {
+    /// New memory, and its controls.
+    pub fn new() -> (Self, Arc<Controls>) {
+        let backend = Instrumented::default();
+        let controls = backend.controls.clone();
+        (backend, controls)
+    }
+}
+
+impl Backend for Instrumented {
+    const KINDS: &'static [&'static str] = InMem::KINDS;
+}
+
+impl<O, C, P> Runs<O, C, P> for Instrumented where InMem: Runs<O, C, P> {}
+impl<C, P> Stores<C, P> for Instrumented where InMem: Stores<C, P> {}
+impl<M> Ranks<M> for Instrumented where InMem: Ranks<M> {}
+
+impl Connect for Instrumented {
+    async fn connect(self) -> Result<Arc<dyn Driver>> {
+        let inner = self.memory.connect().await?;
+        let description = Description { embedded: false, ..inner.description().clone() };
+        Ok(Arc::new(InstrumentedDriver { inner, description, controls: self.controls }))
+    }
+}
+
+struct InstrumentedDriver {
+    inner: Arc<dyn Driver>,
+    description: Description,
+    controls: Arc<Controls>,
+}
+
+async fn asked(controls: &Controls) {
+    controls.requests.fetch_add(1, Ordering::SeqCst);
+    let millis = controls.delay_millis.load(Ordering::SeqCst);
+    if millis > 0 {
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+    }
+}
+
+impl Driver for InstrumentedDriver {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn ensure<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, Ensured> {
+        self.inner.ensure(part)
+    }
+
+    fn write<'a>(&'a self, part: &'a Arc<Part>, batch: Arc<WriteBatch>) -> Reply<'a, WriteReport> {
+        Reply::later(async move {
+            asked(&self.controls).await;
+            if self.controls.refuse_writes.load(Ordering::SeqCst) {
+                return Err(Error::new(ErrorKind::Unavailable, "refused by the test"));
+            }
+            self.inner.write(part, batch).await
+        })
+    }
+
+    fn fetch<'a>(&'a self, part: &'a Arc<Part>, ids: &'a [Id], columns: &'a [usize]) -> Reply<'a, Page> {
+        Reply::later(async move {
+            asked(&self.controls).await;
+            self.inner.fetch(part, ids, columns).await
+        })
+    }
+
+    fn plan(&self, part: &Part, wanted: &SubQuery) -> Pushdown {
+        self.inner.plan(part, wanted)
+    }
+
+    fn open(&self, part: Arc<Part>, query: Arc<SubQuery>) -> Result<Box<dyn PageStream>> {
+        let inner = self.inner.open(part, query)?;
+        Ok(Box::new(SlowStream { inner, controls: self.controls.clone() }))
+    }
+
+    fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool {
+        self.inner.plans_aggregate(part, wanted)
+    }
+
+    fn aggregate<'a>(&'a self, part: &'a Arc<Part>, query: &'a Aggregate) -> Reply<'a, Vec<Group>> {
+        Reply::later(async move {
+            asked(&self.controls).await;
+            self.inner.aggregate(part, query).await
+        })
+    }
+
+    fn drop_part<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, bool> {
+        self.inner.drop_part(part)
+    }
+
+    fn refresh<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, ()> {
+        self.inner.refresh(part)
+    }
+
+    fn health(&self) -> Reply<'_, ()> {
+        self.inner.health()
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+}
+
+struct SlowStream {
+    inner: Box<dyn PageStream>,
+    controls: Arc<Controls>,
+}
+
+impl PageStream for SlowStream {
+    fn next_page(&mut self) -> Reply<'_, Option<Page>> {
+        Reply::later(async move {
+            asked(&self.controls).await;
+            self.inner.next_page().await
+        })
+    }
+}
