@@ -9,4 +9,5 @@ mod evolution;
 mod queries;
 mod trouble;
 mod vectors;
+mod workspace;
 mod writes;

@@ -99,6 +99,24 @@ async fn a_server_that_is_down_is_unavailable_for_now() {
 }
 
 #[tokio::test]
+async fn encryption_needs_no_provider_of_the_process_and_plain_text_fails_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("https://{}", listener.local_addr().unwrap());
+    let (sender, first) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut start) = (stream.unwrap(), [0]);
+            stream.read_exact(&mut start).unwrap();
+            stream.write_all(&http(400, "plain text, as a server without TLS answers").unwrap()).unwrap();
+            sender.send(start[0]).unwrap();
+        }
+    });
+    let error = connect_error(config(&address).basic("user", "hunter2")).await;
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Unavailable, Status::Temporary), "{error:?}");
+    assert_eq!(first.recv().unwrap(), 0x16, "a handshake of TLS, and nothing in plain text");
+}
+
+#[tokio::test]
 async fn a_server_that_hangs_up_is_unavailable_and_reads_are_tried_again() {
     let silent = fake(|_, _| None);
     let error = connect_error(config(&silent.address)).await;
