@@ -13,18 +13,31 @@ pub struct Context {
     pub plan: Arc<Plan>,
     /// The parts and their drivers.
     pub target: Arc<Target>,
+    /// Whether the caller gathers all rows anyway: pages are large then.
+    gathers: bool,
     counters: Option<Arc<Mutex<Vec<(usize, Purpose, StepCounters)>>>>,
 }
 
 impl Context {
     /// A run without counters.
     pub fn new(plan: Arc<Plan>, target: Arc<Target>) -> Self {
-        Context { plan, target, counters: None }
+        Context { plan, target, gathers: false, counters: None }
     }
 
     /// A run that counts.
     pub fn counting(plan: Arc<Plan>, target: Arc<Target>) -> Self {
-        Context { plan, target, counters: Some(Arc::default()) }
+        Context { plan, target, gathers: false, counters: Some(Arc::default()) }
+    }
+
+    /// The same run for a caller that gathers all rows: fewer, larger pages.
+    #[must_use]
+    pub fn gathering(self) -> Self {
+        Context { gathers: true, ..self }
+    }
+
+    /// Rows a page at first, where no limit says how many are wanted.
+    pub(super) fn page_rows(&self) -> usize {
+        if self.gathers { 65_536 } else { 1024 }
     }
 
     /// The same run, counters included, for another plan over the same parts.

@@ -81,7 +81,7 @@ impl RowStream {
         if part == Target::OWNER {
             (query.limit, query.offset) = (self.left.take(), std::mem::take(&mut self.skip));
         }
-        query.page_rows = wanted.map_or(BATCH, |w| w.clamp(1, 8192));
+        query.page_rows = wanted.map_or(self.context.page_rows(), |w| w.clamp(1, self.context.page_rows().max(8192)));
         Ok(Source::One { part, stream: PartStream::open(&self.context, part, Purpose::of(order), query).await? })
     }
 

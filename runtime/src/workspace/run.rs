@@ -95,7 +95,7 @@ impl<L: Layout, E: Entity<Layout = L>, Out> Query<E, Out, Workspace<L>> {
                 results.push(read_row(&mut page, row, self.read)?);
             }
         } else {
-            let mut stream = RowStream::open(context.clone()).await?;
+            let mut stream = RowStream::open(context.clone().gathering()).await?;
             while let Some(ResultPage(mut page)) = stream.next().await? {
                 results.reserve(page.len());
                 for row in 0..page.len() {

@@ -34,6 +34,11 @@ impl FileStore {
 }
 
 impl super::Connect for FileStore {
+    /// `directory`: a path.
+    fn from_options(_: &str, options: super::BackendOptions) -> Result<Self> {
+        options.read::<super::rows::Directory>().map(|o| FileStore::dir(o.directory))
+    }
+
     async fn connect(self) -> Result<Arc<dyn Driver>> {
         Ok(Arc::new(RowDriver::open(self.directory, RowFiles)?))
     }

@@ -13,8 +13,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Part;
 use crate::types::{Id, LogicalType, Value};
 
-/// Rows of a page, at most.
-const MOST_ROWS: usize = 8_192;
+/// Rows of a page, at most: what a caller that wants everything may ask for.
+const MOST_ROWS: usize = 65_536;
+/// Rows that pages grow to by themselves.
+const GROWN_ROWS: usize = 8_192;
 
 /// Rows by id with a prepared text of [`select::fetch_one`], in the order asked for.
 pub(super) fn fetch(connection: &Connection, text: &str, part: &Part, ids: &[Id], columns: &[usize]) -> Result<Page> {
@@ -105,7 +107,7 @@ impl Stream {
         self.left = self.left.map(|left| left.saturating_sub(page.len()));
         self.done = near.is_some() || page.len() < wanted || self.left == Some(0);
         self.after = last;
-        self.page_rows = (self.page_rows * 2).min(MOST_ROWS);
+        self.page_rows = (self.page_rows * 2).min(GROWN_ROWS).max(self.page_rows);
         Ok(if page.is_empty() { None } else { Some(page) })
     }
 
