@@ -6,7 +6,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::column::Data;
 use super::mask::{CHUNK, Mask};
-use super::select;
+use super::select::{self, Selection};
 use super::store::View;
 use super::table::Table;
 use crate::driver::{Aggregate, AggregateFunction, Group, Measure, Total};
@@ -18,10 +18,7 @@ pub(super) fn aggregate(view: &View, query: &Aggregate) -> Result<Vec<Group>> {
     let table = view.store.snapshot();
     let keys = view.positions(&query.keys)?;
     let selection = select::select(&table, view, &query.filter, query.ids.as_deref())?;
-    let chunks: Vec<(usize, Mask)> = match selection {
-        Some(selection) => selection.chunks,
-        None => table.chunks.iter().enumerate().map(|(index, chunk)| (index, chunk.live)).collect(),
-    };
+    let chunks = selection.unwrap_or_else(|| Selection::of_all(&table)).chunks;
     let named = |error: Error, measure: &Measure| {
         let error = error.of_entity(view.entity);
         match measure.column {

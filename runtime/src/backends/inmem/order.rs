@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::column::Data;
+use super::mask::CHUNK;
 use super::select::Selection;
 use super::table::{Sorted, Table, compare_rows};
 use super::tree::{Place, Tree};
@@ -45,13 +46,18 @@ impl Walk {
         let by_id = keys.first().is_none_or(|key| key.column.is_none());
         if by_id {
             let tree = &table.in_id_order;
-            let place = |id: &str, equal: Ordering| tree.seek(|row| table.id(row).as_bytes().cmp(id.as_bytes()).then(equal));
+            // A position may name a key that differs from its id, as one that no row has.
+            let place = |after: &Position, own: Ordering| {
+                let key = after.keys.first().and_then(Value::as_text).unwrap_or(&after.id);
+                let equal = if key > after.id.as_str() { own.reverse() } else { own };
+                tree.seek(|row| table.id(row).as_bytes().cmp(key.as_bytes()).then(equal))
+            };
             return Some(if descending {
-                let end = after.map_or(tree.end(), |after| place(&after.id, Ordering::Equal));
+                let end = after.map_or(tree.end(), |after| place(after, Ordering::Greater));
                 // Each stretch is one row: ids differ.
                 Walk { sorted: None, next: end, stop: end, descending: Some((end, tree.end())) }
             } else {
-                let next = after.map_or(tree.start(), |after| place(&after.id, Ordering::Less));
+                let next = after.map_or(tree.start(), |after| place(after, Ordering::Less));
                 Walk { sorted: None, next, stop: tree.end(), descending: None }
             });
         }
@@ -133,58 +139,79 @@ impl Walk {
 
 /// The selected rows in order, after a position: the first `limit` of them.
 pub(super) fn sort(table: &Table, keys: &[Key], after: Option<&Position>, selection: Option<&Selection>, limit: Option<usize>) -> Vec<u32> {
-    let mut rows: Vec<u32> = match selection {
-        Some(selection) => selection.rows().collect(),
-        None => table.in_id_order.from(table.in_id_order.start()).collect(),
+    let whole: Selection;
+    let selection = match selection {
+        Some(selection) => selection,
+        None => {
+            whole = Selection::of_all(table);
+            &whole
+        }
     };
-    if let Some(after) = after {
-        rows.retain(|row| compare_position(table, keys, *row, after).is_gt());
-    }
-    if let [Key { column: Some(column), descending }] = keys
-        && let Some(sorted) = sort_by_number(table, *column, *descending, &rows, limit)
+    let limit = limit.unwrap_or(usize::MAX);
+    if let ([Key { column: Some(column), descending }], None) = (keys, after)
+        && let Some(sorted) = sort_by_number(table, *column, *descending, selection, limit)
     {
         return sorted;
     }
-    let compare = |a: &u32, b: &u32| compare_by_keys(table, keys, *a, *b);
-    if let Some(limit) = limit.filter(|limit| *limit < rows.len()) {
-        if limit > 0 {
-            rows.select_nth_unstable_by(limit - 1, compare);
-        }
-        rows.truncate(limit);
+    let mut rows: Vec<u32> = selection.rows().collect();
+    if let Some(after) = after {
+        rows.retain(|row| compare_position(table, keys, *row, after).is_gt());
     }
+    let compare = |a: &u32, b: &u32| compare_by_keys(table, keys, *a, *b);
+    first(&mut rows, limit, compare);
     rows.sort_unstable_by(compare);
     rows
 }
 
-/// Sorts by one column of integers or floats as unsigned numbers of the same order.
-fn sort_by_number(table: &Table, column: usize, descending: bool, rows: &[u32], limit: Option<usize>) -> Option<Vec<u32>> {
-    let mut numbered: Vec<(bool, u64, u32)> = Vec::with_capacity(rows.len());
-    for row in rows {
-        let (cells, place) = table.cells(*row, column);
-        let number = match &cells.data {
-            Data::Whole(values) => values[place] as u64 ^ 1 << 63,
-            Data::Float(values) => {
-                // Adding zero makes -0.0 equal to 0.0, as it compares.
-                let bits = (values[place] + 0.0).to_bits();
-                if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
-            }
-            _ => return None,
-        };
-        let valid = cells.valid.get(place);
-        let number = if descending { !number } else { number };
-        numbered.push((!valid, if valid { number } else { 0 }, *row));
+/// Leaves the least `limit` items, in any order.
+fn first<T>(items: &mut Vec<T>, limit: usize, compare: impl FnMut(&T, &T) -> Ordering) {
+    if limit < items.len() {
+        if limit > 0 {
+            items.select_nth_unstable_by(limit - 1, compare);
+        }
+        items.truncate(limit);
     }
+}
+
+/// Sorts by one column of integers or floats as unsigned numbers of the same order.
+fn sort_by_number(table: &Table, column: usize, descending: bool, selection: &Selection, limit: usize) -> Option<Vec<u32>> {
     let compare = |a: &(bool, u64, u32), b: &(bool, u64, u32)| {
         (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| table.id(a.2).as_bytes().cmp(table.id(b.2).as_bytes()))
     };
-    if let Some(limit) = limit.filter(|limit| *limit < numbered.len()) {
-        if limit > 0 {
-            numbered.select_nth_unstable_by(limit - 1, compare);
+    // Twice as many as are wanted are gathered before the worse half goes: each row is then looked at about once.
+    let room = limit.saturating_mul(2).saturating_add(512).min(selection.count);
+    let mut best: Vec<(bool, u64, u32)> = Vec::with_capacity(room);
+    let mut worst = (true, u64::MAX);
+    for (index, mask) in &selection.chunks {
+        let cells = &*table.chunks.get(*index).columns[column];
+        let number: &dyn Fn(usize) -> u64 = match &cells.data {
+            Data::Whole(values) => &|place| values[place] as u64 ^ 1 << 63,
+            Data::Float(values) => &|place| {
+                // Adding zero makes -0.0 equal to 0.0, as it compares.
+                let bits = (values[place] + 0.0).to_bits();
+                if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
+            },
+            _ => return None,
+        };
+        for place in mask.rows() {
+            let key = match (cells.valid.get(place), descending) {
+                (true, false) => (false, number(place)),
+                (true, true) => (false, !number(place)),
+                (false, _) => (true, 0),
+            };
+            if key > worst {
+                continue;
+            }
+            best.push((key.0, key.1, (index * CHUNK + place) as u32));
+            if best.len() >= room && limit < room {
+                first(&mut best, limit, compare);
+                worst = best.iter().map(|(null, number, _)| (*null, *number)).max().unwrap_or(worst);
+            }
         }
-        numbered.truncate(limit);
     }
-    numbered.sort_unstable_by(compare);
-    Some(numbered.into_iter().map(|(_, _, row)| row).collect())
+    first(&mut best, limit, compare);
+    best.sort_unstable_by(compare);
+    Some(best.into_iter().map(|(_, _, row)| row).collect())
 }
 
 fn compare_by_keys(table: &Table, keys: &[Key], a: u32, b: u32) -> Ordering {

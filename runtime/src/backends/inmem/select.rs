@@ -36,6 +36,12 @@ impl Selection {
         Selection { chunks, count }
     }
 
+    /// Every row.
+    pub(super) fn of_all(table: &Table) -> Selection {
+        let chunks = table.chunks.iter().enumerate().map(|(index, chunk)| (index, chunk.live)).collect();
+        Selection { chunks, count: table.len() }
+    }
+
     pub(super) fn rows(&self) -> impl Iterator<Item = u32> + '_ {
         self.chunks.iter().flat_map(|(chunk, mask)| mask.rows().map(move |place| (chunk * super::mask::CHUNK + place) as u32))
     }
@@ -63,13 +69,7 @@ pub(super) fn select(table: &Table, view: &View, filter: &Filter, ids: Option<&[
         return Ok(None);
     }
     let candidates = best_candidates(table, &column, filter);
-    let candidates = candidates.map_or_else(
-        || {
-            let chunks = table.chunks.iter().enumerate().map(|(index, chunk)| (index, chunk.live)).collect();
-            Selection { chunks, count: 0 }
-        },
-        Selection::of_rows,
-    );
+    let candidates = candidates.map_or_else(|| Selection::of_all(table), Selection::of_rows);
     Ok(Some(narrow(table, &node, candidates)))
 }
 

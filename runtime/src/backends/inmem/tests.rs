@@ -244,11 +244,19 @@ async fn ask(random: &mut Random, driver: &dyn Driver, part: &Arc<Part>, model: 
             SortKey::Column(column) => values[column].clone(),
             SortKey::Id => Value::Text(id.clone()),
         };
-        Position { keys: order.iter().map(key).collect(), id: Id::from(id.as_str()) }
+        // A row that was there when the position was taken may be gone: an id that no row has.
+        let id = if random.below(4) == 0 { format!("{id} gone") } else { id.clone() };
+        Position { keys: order.iter().map(key).collect(), id: Id::from(id) }
     });
     if let Some(after) = &after {
-        let at = sorted.iter().position(|(id, _)| after.id == id.as_str()).expect("it was taken from there");
-        sorted.drain(..=at);
+        let key = |values: &[Value], id: &str, at: usize| match order[at].key {
+            SortKey::Column(column) => values[column].clone(),
+            SortKey::Id => Value::Text(id.to_owned()),
+        };
+        sorted.retain(|(id, values)| {
+            let by_key = |at: usize| sort_order(&key(values, id, at), &after.keys[at], order[at].descending);
+            (0..order.len()).map(by_key).find(|order| order.is_ne()).unwrap_or_else(|| id.as_str().cmp(&after.id)).is_gt()
+        });
     }
     let (limit, offset) = ((random.below(2) == 0).then(|| random.below(20) as usize), random.below(3) as usize);
     let query = SubQuery { order: order.clone(), after, limit, offset, ..base.clone() };
@@ -311,10 +319,11 @@ async fn whatever_is_written_and_asked_the_model_answers_the_same() {
     let part = Arc::new(part());
     assert!(driver.ensure(&part).await.expect("a new part").created);
     assert!(!driver.ensure(&part).await.expect("a known part").created);
-    let (mut random, mut model) = (Random(7), Model::new());
+    let (mut random, mut model, mut most) = (Random(7), Model::new(), 0);
     for round in 0..60 {
         let ids = 3000;
         change(&mut random, &*driver, &part, &mut model, round + 1, ids).await;
+        most = most.max(model.len());
         for _ in 0..12 {
             ask(&mut random, &*driver, &part, &model, ids).await;
         }
@@ -327,7 +336,7 @@ async fn whatever_is_written_and_asked_the_model_answers_the_same() {
             assert_eq!(page.row(row), [values[4].clone(), values[1].clone()]);
         }
     }
-    assert!(model.len() > 1100, "more than one chunk was in play");
+    assert!(most > 1024, "more than one chunk was in play");
     assert!(driver.drop_part(&part).await.expect("dropped"));
     assert!(!driver.drop_part(&part).await.expect("gone already"));
     assert_eq!(driver.fetch(&part, &[Id::from("id1")], &[]).await.expect_err("dropped").kind(), ErrorKind::NotRegistered);
