@@ -26,7 +26,7 @@ pub fn create_table(dialect: &dyn Dialect, part: &Part) -> Statement {
     sql.push("CREATE TABLE ").name(&part.table).push(" (").name(part.id_column()).push(" ");
     sql.push_type(&dialect.column_type(&LogicalType::Id, Placement::InlineColumn)).push(" NOT NULL PRIMARY KEY, ");
     sql.name(VERSION_COLUMN).push(" ").push(dialect.version_type()).push(" NOT NULL");
-    for column in storage_order(part) {
+    for column in storage_order(part).into_iter().filter(|column| !dialect.lies_apart(part, column)) {
         sql.push(", ").name(&column.physical).push(" ").push_type(&dialect.column_type(&column.logical, column.placement));
         if !column.nullable {
             sql.push(" NOT NULL");

@@ -257,6 +257,43 @@ pub trait Dialect: Send + Sync + 'static {
         Err(unsupported(self.kind(), "vector search", term))
     }
 
+    /// Whether a column lies in a table of its own beside the part's, and [`write_apart`](Dialect::write_apart) reads it:
+    /// where long values in the row would slow down everything else. The driver creates, writes and drops that table.
+    fn lies_apart(&self, part: &Part, column: &Column) -> bool {
+        let _ = (part, column);
+        false
+    }
+
+    /// Writes a column that [lies apart](Dialect::lies_apart) as an expression on the row `t`.
+    fn write_apart(&self, sql: &mut Sql<'_>, term: &Term<'_>) {
+        let _ = term;
+        sql.push("NULL");
+    }
+
+    /// Writes the score in the list of a search's columns. `alone` says that neither a filter nor ids restrict the rows.
+    ///
+    /// # Errors
+    /// As [`score`](Dialect::score).
+    fn near_score(&self, sql: &mut Sql<'_>, term: &Term<'_>, near: &NearQuery, alone: bool) -> Result<()> {
+        let _ = alone;
+        self.score(sql, term, near)
+    }
+
+    /// Writes what a search reads from, with the part's rows as `t`.
+    ///
+    /// # Errors
+    /// As [`score`](Dialect::score).
+    fn near_source(&self, sql: &mut Sql<'_>, term: &Term<'_>, near: &NearQuery, alone: bool) -> Result<()> {
+        let _ = (near, alone);
+        sql.name(&term.part.table).push(" t");
+        Ok(())
+    }
+
+    /// Writes the id as the last key of an order.
+    fn order_by_id(&self, sql: &mut Sql<'_>, part: &Part) {
+        Term::id(part).write_column(sql);
+    }
+
     /// Writes what a search is ordered by, before the id: the alias of the score unless an index wants a distance.
     ///
     /// # Errors
@@ -335,6 +372,11 @@ pub trait Dialect: Send + Sync + 'static {
 /// Writes a name between quotes, the closing one doubled inside.
 pub fn quote_with(open: char, close: char, name: &str, text: &mut String) {
     text.push(open);
+    if !name.contains(close) {
+        text.push_str(name);
+        text.push(close);
+        return;
+    }
     for c in name.chars() {
         text.push(c);
         if c == close {

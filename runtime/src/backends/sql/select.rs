@@ -53,12 +53,15 @@ pub fn select(
     let mut sql = Sql::new(dialect);
     row_head(&mut sql, part, &selected_columns(query))?;
     let vector = query.near.as_ref().map(|near| Term::column(part, near.column).map(|term| (term, near))).transpose()?;
+    let alone = query.ids.is_none() && query.filter.is_all();
     if let Some((term, near)) = &vector {
         sql.push(", ");
-        dialect.score(&mut sql, term, near)?;
-        sql.push(" AS ").name("_hb_score");
+        dialect.near_score(&mut sql, term, near, alone)?;
+        sql.push(" AS ").name("_hb_score").push(" FROM ");
+        dialect.near_source(&mut sql, term, near, alone)?;
+    } else {
+        sql.push(" FROM ").name(&part.table).push(" t");
     }
-    sql.push(" FROM ").name(&part.table).push(" t");
     let mut conditions = Conditions::default();
     if let Some(ids) = &query.ids {
         conditions.begin(&mut sql);
@@ -66,6 +69,7 @@ pub fn select(
     }
     if let Some((term, _)) = &vector
         && term.nullable()
+        && !term.column.is_some_and(|column| dialect.lies_apart(part, column))
     {
         conditions.begin(&mut sql);
         term.write_column(&mut sql);
@@ -97,7 +101,7 @@ pub fn select(
         }
     }
     if !by_id {
-        Term::id(part).write_column(&mut sql);
+        dialect.order_by_id(&mut sql, part);
     }
     let limit = match (&query.near, limit) {
         (Some(near), limit) => Some(near.k.min(limit.unwrap_or(usize::MAX))),

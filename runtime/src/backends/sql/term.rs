@@ -72,7 +72,13 @@ impl<'a> Term<'a> {
 
     /// Writes the column itself: `t."price"`.
     pub fn write_column(&self, sql: &mut Sql<'_>) {
-        sql.push("t.").name(self.physical());
+        let dialect = sql.dialect();
+        match self.column {
+            Some(column) if dialect.lies_apart(self.part, column) => dialect.write_apart(sql, self),
+            _ => {
+                sql.push("t.").name(self.physical());
+            }
+        }
     }
 
     /// Writes the term as an expression.

@@ -7,12 +7,21 @@ use crate::capability::Placement;
 use crate::driver::{AggregateFunction, NearQuery};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Condition, Segment};
-use crate::schema::Part;
+use crate::schema::{Column, Part};
 use crate::types::{Id, Json, LogicalType, Value, lower_simple};
 
 /// SQLite's SQL.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct SqliteDialect;
+pub struct SqliteDialect {
+    /// Whether an order by id is sorted rather than read from the table: `+` before the column keeps SQLite from it, and
+    /// leaves it free to use the filter's index.
+    sorts_ids: bool,
+}
+
+/// The dialect as it mostly is.
+pub(super) const SQL: SqliteDialect = SqliteDialect { sorts_ids: false };
+/// For queries whose filter has an index that leaves few rows.
+pub(super) const SORTING: SqliteDialect = SqliteDialect { sorts_ids: true };
 
 /// Members of a list bound one by one; beyond, as one JSON array, so that the statement's text stays short.
 const BOUND_MEMBERS: usize = 16;
@@ -195,6 +204,57 @@ impl Dialect for SqliteDialect {
         Ok(())
     }
 
+    fn lies_apart(&self, part: &Part, column: &Column) -> bool {
+        matches!(column.logical, LogicalType::Vector(_)) && !part.is_mapped()
+    }
+
+    fn write_apart(&self, sql: &mut Sql<'_>, term: &Term<'_>) {
+        sql.push("(SELECT x.").name("vector").push(" FROM ").name(&child_name(self, term.part, term.column, "vectors"));
+        sql.push(" x WHERE x.").name("owner").push(" = t.").name(term.part.id_column()).push(")");
+    }
+
+    fn near_score(&self, sql: &mut Sql<'_>, term: &Term<'_>, near: &NearQuery, alone: bool) -> Result<()> {
+        match term.column {
+            Some(column) if self.lies_apart(term.part, column) && alone => {
+                sql.push("x.").name("score");
+                Ok(())
+            }
+            Some(column) if self.lies_apart(term.part, column) => {
+                apart_score(sql, near);
+                Ok(())
+            }
+            _ => self.score(sql, term, near),
+        }
+    }
+
+    fn near_source(&self, sql: &mut Sql<'_>, term: &Term<'_>, near: &NearQuery, alone: bool) -> Result<()> {
+        let apart = term.column.is_some_and(|column| self.lies_apart(term.part, column));
+        let vectors = child_name(self, term.part, term.column, "vectors");
+        if apart && alone {
+            // The best are found among the vectors alone; only their rows are read. CROSS JOIN keeps SQLite's order.
+            sql.push("(SELECT x.").name("owner").push(", ");
+            apart_score(sql, near);
+            sql.push(" AS ").name("score").push(" FROM ").name(&vectors).push(" x ORDER BY ").name("score").push(" DESC, x.").name("owner");
+            self.limit(sql, Some(near.k), 0);
+            sql.push(") x CROSS JOIN ");
+        }
+        sql.name(&term.part.table).push(" t");
+        if apart && !alone {
+            sql.push(" CROSS JOIN ").name(&vectors).push(" x");
+        }
+        if apart {
+            sql.push(" ON x.").name("owner").push(" = t.").name(term.part.id_column());
+        }
+        Ok(())
+    }
+
+    fn order_by_id(&self, sql: &mut Sql<'_>, part: &Part) {
+        if self.sorts_ids {
+            sql.push("+");
+        }
+        Term::id(part).write_column(sql);
+    }
+
     fn order_key(&self, sql: &mut Sql<'_>, term: &Term<'_>, descending: bool) -> Result<()> {
         term.write(sql)?;
         // Null is SQLite's least value: last where the greatest come first.
@@ -225,6 +285,12 @@ impl Dialect for SqliteDialect {
         sql.push(")");
         Ok(())
     }
+}
+
+/// The score of a vector that lies apart, as `x`.
+fn apart_score(sql: &mut Sql<'_>, near: &NearQuery) {
+    sql.push(functions::score_name(near.metric)).push("(x.").name("vector").push(", ");
+    sql.bind(Value::Vector(near.vector.clone())).push(")");
 }
 
 /// The least text that sorts after every text with this prefix; `None` when there is none.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use super::connection::Pool;
-use super::dialect::SqliteDialect;
-use super::read::{self, Stream};
-use super::{Sqlite, ensure, failure, write};
+use super::dialect::SQL;
+use super::stream::Stream;
+use super::{Sqlite, blocking, ensure, failure, read, write};
 use crate::backends::sql::{aggregate, select};
 use crate::driver::{
     Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, Reply, SubQuery, WriteBatch, WriteReport,
@@ -88,7 +88,7 @@ impl SqliteDriver {
         {
             return Ok(found.text.clone());
         }
-        let text: Arc<str> = select::fetch_one(&SqliteDialect, part, columns)?.into();
+        let text: Arc<str> = select::fetch_one(&SQL, part, columns)?.into();
         let mut lookups = self.lookups.write();
         if lookups.len() >= MOST_LOOKUPS {
             lookups.clear();
@@ -116,18 +116,9 @@ impl Driver for SqliteDriver {
         if batch.is_empty() {
             return Reply::ready(Ok(WriteReport::default()));
         }
-        if batch.len() >= LONG_BATCH
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
+        if batch.len() >= LONG_BATCH {
             let (pool, part) = (self.pool.clone(), part.clone());
-            return Reply::later(async move {
-                let work = runtime.spawn_blocking(move || pool.write(|connection| write::run(connection, &part, &batch)));
-                work.await.unwrap_or_else(|cause| {
-                    let why = "the write was stopped with its runtime before it was done";
-                    let error = crate::Error::new(crate::ErrorKind::Unavailable, why).with_status(crate::Status::Unknown);
-                    Err(error.caused_by(cause))
-                })
-            });
+            return blocking::run(move || pool.write(|connection| write::run(connection, &part, &batch)));
         }
         Reply::ready(self.pool.write(|connection| write::run(connection, part, &batch)))
     }
@@ -137,7 +128,7 @@ impl Driver for SqliteDriver {
     }
 
     fn plan(&self, part: &Part, wanted: &SubQuery) -> Pushdown {
-        select::plan(&SqliteDialect, part, wanted)
+        select::plan(&SQL, part, wanted)
     }
 
     fn open(&self, part: Arc<Part>, query: Arc<SubQuery>) -> Result<Box<dyn PageStream>> {
@@ -145,7 +136,7 @@ impl Driver for SqliteDriver {
     }
 
     fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool {
-        aggregate::takes(&SqliteDialect, part, wanted)
+        aggregate::takes(&SQL, part, wanted)
     }
 
     fn aggregate<'a>(&'a self, part: &'a Arc<Part>, query: &'a Aggregate) -> Reply<'a, Vec<Group>> {

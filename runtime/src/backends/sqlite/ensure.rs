@@ -3,10 +3,11 @@
 use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
 use super::connection::Transaction;
-use super::dialect::SqliteDialect;
-use super::{codec, failure, words, write};
+use super::dialect::SQL;
+use super::write::{self, Child};
+use super::{codec, failure, vectors, words};
 use crate::backends::sql::manifest::{self, Manifest};
-use crate::backends::sql::{Statement, ddl};
+use crate::backends::sql::{Dialect, Statement, ddl};
 use crate::capability::Placement;
 use crate::driver::Ensured;
 use crate::error::{Error, ErrorKind, Result};
@@ -27,7 +28,7 @@ fn noted(connection: &Connection, part: &Part) -> Result<Option<Manifest>> {
     if !is_there(connection, manifest::TABLE)? {
         return Ok(None);
     }
-    let statement = manifest::read(&SqliteDialect, part);
+    let statement = manifest::read(&SQL, part);
     let values = params_from_iter(statement.values.iter().map(codec::to_sql));
     let text: Option<String> = connection.query_row(&statement.text, values, |row| row.get(0)).optional().map_err(failure::error)?;
     text.map(|text| Manifest::from_json(&text)).transpose()
@@ -40,7 +41,7 @@ pub(super) fn run(connection: &Connection, part: &Part) -> Result<Ensured> {
     }
     let transaction = Transaction::begin(connection)?;
     let mut ensured = Ensured::default();
-    execute(connection, &manifest::create(&SqliteDialect))?;
+    execute(connection, &manifest::create(&SQL))?;
     match noted(connection, part)? {
         None => {
             if is_there(connection, &part.table)? {
@@ -50,7 +51,7 @@ pub(super) fn run(connection: &Connection, part: &Part) -> Result<Ensured> {
                 );
                 return Err(Error::new(ErrorKind::SchemaMismatch, why).of_entity(part.entity.name));
             }
-            execute(connection, &ddl::create_table(&SqliteDialect, part))?;
+            execute(connection, &ddl::create_table(&SQL, part))?;
             for column in &part.columns {
                 create_children(connection, part, column)?;
             }
@@ -67,37 +68,40 @@ pub(super) fn run(connection: &Connection, part: &Part) -> Result<Ensured> {
             }
         }
     }
-    for index in ddl::create_indexes(&SqliteDialect, part) {
+    for index in ddl::create_indexes(&SQL, part) {
         execute(connection, &index)?;
     }
     if ensured.created || !ensured.added.is_empty() {
-        execute(connection, &manifest::remove(&SqliteDialect, part))?;
-        execute(connection, &manifest::note(&SqliteDialect, part)?)?;
+        execute(connection, &manifest::remove(&SQL, part))?;
+        execute(connection, &manifest::note(&SQL, part)?)?;
     }
     transaction.commit()?;
     Ok(ensured)
 }
 
 fn create_children(connection: &Connection, part: &Part, column: &Column) -> Result<()> {
-    match column.placement {
-        Placement::SideTable => {
-            ddl::create_side_table(&SqliteDialect, part, column).iter().try_for_each(|statement| execute(connection, statement))
+    match Child::of(part, column) {
+        Some(Child::Items) => {
+            ddl::create_side_table(&SQL, part, column).iter().try_for_each(|statement| execute(connection, statement))
         }
-        Placement::InvertedIndex => words::create(connection, part, column).map_err(failure::error),
-        _ => Ok(()),
+        Some(Child::Words) => words::create(connection, part, column).map_err(failure::error),
+        Some(Child::Vectors) => vectors::create(connection, part, column).map_err(failure::error),
+        None => Ok(()),
     }
 }
 
 fn add(connection: &Connection, part: &Part, column: &Column) -> Result<()> {
-    execute(connection, &ddl::add_column(&SqliteDialect, part, column))?;
     create_children(connection, part, column)?;
-    if let Some(fill) = ddl::fill_column(&SqliteDialect, part, column) {
-        execute(connection, &fill)?;
-        if let (Placement::SideTable | Placement::InvertedIndex, Some(default)) = (column.placement, column.default) {
-            write::fill_children(connection, part, column, &default())?;
+    if !SQL.lies_apart(part, column) {
+        execute(connection, &ddl::add_column(&SQL, part, column))?;
+        if let Some(fill) = ddl::fill_column(&SQL, part, column) {
+            execute(connection, &fill)?;
         }
     }
-    Ok(())
+    match column.default.map(|default| default()) {
+        Some(value) if !value.is_null() => write::fill_children(connection, part, column, &value),
+        _ => Ok(()),
+    }
 }
 
 /// A table that exists already: its columns must be there, and it is left as it is.
@@ -140,21 +144,19 @@ pub(super) fn drop_part(connection: &Connection, part: &Part) -> Result<bool> {
     for column in &found.columns {
         let Some((_, now)) = part.column(&column.field) else { continue };
         let was = Column { placement: column.placement, physical: column.physical.clone(), ..now.clone() };
-        match column.placement {
-            Placement::SideTable => {
-                let child = ddl::child_name(&SqliteDialect, part, Some(&was), "items");
-                execute(connection, &ddl::drop_table(&SqliteDialect, &child))?;
-            }
-            Placement::InvertedIndex => {
-                let (index, rows) = words::tables(part, &was);
-                execute(connection, &ddl::drop_table(&SqliteDialect, &index))?;
-                execute(connection, &ddl::drop_table(&SqliteDialect, &rows))?;
-            }
-            _ => {}
+        let name = |purpose| ddl::child_name(&SQL, part, Some(&was), purpose);
+        let tables = match Child::of(part, &was) {
+            Some(Child::Items) => vec![name("items")],
+            Some(Child::Words) => <[String; 2]>::from(words::tables(part, &was)).to_vec(),
+            Some(Child::Vectors) => vec![name("vectors")],
+            None => Vec::new(),
+        };
+        for table in tables {
+            execute(connection, &ddl::drop_table(&SQL, &table))?;
         }
     }
-    execute(connection, &ddl::drop_table(&SqliteDialect, &part.table))?;
-    execute(connection, &manifest::remove(&SqliteDialect, part))?;
+    execute(connection, &ddl::drop_table(&SQL, &part.table))?;
+    execute(connection, &manifest::remove(&SQL, part))?;
     transaction.commit()?;
     Ok(true)
 }

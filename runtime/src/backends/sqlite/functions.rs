@@ -19,6 +19,7 @@ use rusqlite::Connection;
 use rusqlite::functions::{Aggregate, Context, FunctionFlags};
 use rusqlite::types::ValueRef;
 
+use super::json_path;
 use crate::error::Error;
 use crate::filter::{Condition, Filter, Program, Segment, Target, Test, compile_like, compile_regex};
 use crate::types::{Json, Metric, Value, json_equal, lower_simple};
@@ -115,16 +116,21 @@ pub(super) fn path_text(path: &[Segment], condition: &Condition) -> Result<Strin
     serde_json::to_string(&(path, condition))
 }
 
+/// A test of what lies at a path: the path, and the test of a whole JSON value.
+struct PathTest(Vec<Segment>, Program);
+
 fn path(context: &Context<'_>) -> rusqlite::Result<bool> {
-    let program = context.get_or_create_aux(1, |test| -> Result<Program, Box<dyn std::error::Error + Send + Sync>> {
+    let test = context.get_or_create_aux(1, |test| -> Result<PathTest, Box<dyn std::error::Error + Send + Sync>> {
         let (path, condition): (Vec<Segment>, Condition) = serde_json::from_slice(test.as_bytes()?)?;
-        let test = Test { target: Target::Path(path), ..Test::new("json", condition) };
-        Ok(Program::new(&Filter::Test(test), &|_| Some(0))?)
+        let test = Test { target: Target::Path(Vec::new()), ..Test::new("json", condition) };
+        Ok(PathTest(path, Program::new(&Filter::Test(test), &|_| Some(0))?))
     })?;
-    let value = match context.get_raw(0) {
-        ValueRef::Null => Value::Null,
-        stored => Value::Json(Box::new(parse(stored).map_err(failed)?)),
+    let PathTest(path, program) = &*test;
+    let found = match context.get_raw(0) {
+        ValueRef::Null => None,
+        stored => json_path::at(stored.as_bytes().map_err(failed)?, path).map_err(failed)?,
     };
+    let value = found.map_or(Value::Null, |json| Value::Json(Box::new(json)));
     Ok(program.holds_on(std::slice::from_ref(&value)))
 }
 

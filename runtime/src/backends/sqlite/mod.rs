@@ -3,11 +3,12 @@
 //! - The file is in WAL mode: reads run beside a write. Writes take turns, over processes too (`BEGIN IMMEDIATE` and the
 //!   busy timeout).
 //! - Tables are `STRICT` and `WITHOUT ROWID`, clustered by id: a row by id is one descent, a stream in id order one pass.
-//!   Long columns and vectors lie last in the row.
+//!   Long columns lie last in the row, vectors in a table of their own (see `vectors`).
 //! - Where SQLite's own functions mean something else than we do (`LIKE` ignores ASCII case, JSON compares loosely), the
 //!   statement calls functions of ours inside SQL; see [`functions`](self::functions).
 //! - A commit is on the disk before the call returns ([`Synchronous::Full`]), which costs an fsync.
 
+mod blocking;
 mod codec;
 mod connection;
 mod decimal;
@@ -16,9 +17,12 @@ mod driver;
 mod ensure;
 mod failure;
 pub mod functions;
+mod json_path;
 mod read;
+mod stream;
 #[cfg(test)]
 mod tests;
+mod vectors;
 mod words;
 mod write;
 

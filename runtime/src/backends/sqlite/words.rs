@@ -8,20 +8,14 @@
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
 
-use super::dialect::SqliteDialect;
+use super::dialect::SQL;
 use crate::backends::sql::ddl::child_name;
 use crate::backends::sql::{Dialect, Sql};
-use crate::capability::Placement;
 use crate::schema::{Column, Part};
 use crate::types::{Value, words};
 
 /// Longest word that is kept letter by letter, in bytes; FTS5 cuts tokens at 32 KiB. Longer ones become a digest.
 const LONGEST: usize = 1_024;
-
-/// The columns of a part that have an index of words, with their positions.
-pub(super) fn columns(part: &Part) -> impl Iterator<Item = (usize, &Column)> {
-    part.columns.iter().enumerate().filter(|(_, column)| column.placement == Placement::InvertedIndex)
-}
 
 fn push_token(word: &str, text: &mut String) {
     if word.len() > LONGEST {
@@ -61,18 +55,18 @@ pub(super) fn query(words: &[String], phrase: bool) -> String {
 
 /// The names of the index and of the table of its rows.
 pub(super) fn tables(part: &Part, column: &Column) -> (String, String) {
-    let name = |purpose| child_name(&SqliteDialect, part, Some(column), purpose);
+    let name = |purpose| child_name(&SQL, part, Some(column), purpose);
     (name("words"), name("word_rows"))
 }
 
 /// Creates the index of a column.
 pub(super) fn create(connection: &Connection, part: &Part, column: &Column) -> rusqlite::Result<()> {
     let (index, rows) = tables(part, column);
-    let mut sql = Sql::new(&SqliteDialect);
+    let mut sql = Sql::new(&SQL);
     sql.push("CREATE VIRTUAL TABLE IF NOT EXISTS ").name(&index).push(" USING fts5(").name("words");
     sql.push(", content='', contentless_delete=1, tokenize='ascii')");
     connection.execute(&sql.finish().text, [])?;
-    let mut sql = Sql::new(&SqliteDialect);
+    let mut sql = Sql::new(&SQL);
     sql.push("CREATE TABLE IF NOT EXISTS ").name(&rows).push(" (").name("row").push(" INTEGER PRIMARY KEY, ");
     sql.name("owner").push(" TEXT NOT NULL UNIQUE) STRICT");
     connection.execute(&sql.finish().text, []).map(drop)
@@ -92,7 +86,7 @@ impl<'c> Writer<'c> {
         let (index, rows) = tables(part, column);
         let quoted = |name: &str| {
             let mut text = String::new();
-            SqliteDialect.quote(name, &mut text);
+            SQL.quote(name, &mut text);
             text
         };
         let (index, rows) = (quoted(&index), quoted(&rows));

@@ -3,9 +3,10 @@
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
 
 use super::connection::Transaction;
-use super::dialect::SqliteDialect;
-use super::{codec, failure, words};
-use crate::backends::sql::{ddl, write};
+use super::dialect::SQL;
+use super::{codec, failure, vectors, words};
+use crate::backends::sql::{Dialect, ddl, write};
+use crate::capability::Placement;
 use crate::driver::{WriteBatch, WriteMode, WriteReport};
 use crate::error::{ErrorKind, Result};
 use crate::schema::{Column, Part};
@@ -13,7 +14,7 @@ use crate::types::Value;
 
 /// Writes a batch, wholly or not at all.
 pub(super) fn run(connection: &Connection, part: &Part, batch: &WriteBatch) -> Result<WriteReport> {
-    let children = words::columns(part).next().is_some() || ddl::side_columns(part).next().is_some();
+    let children = part.columns.iter().any(|column| Child::of(part, column).is_some());
     // One statement is a transaction of its own.
     if batch.len() == 1 && !children {
         return rows(connection, part, batch);
@@ -27,13 +28,16 @@ pub(super) fn run(connection: &Connection, part: &Part, batch: &WriteBatch) -> R
 fn rows(connection: &Connection, part: &Part, batch: &WriteBatch) -> Result<WriteReport> {
     let guarded = !part.is_mapped();
     let expected = !batch.expected.is_empty();
-    let dialect = &SqliteDialect;
+    let dialect = &SQL;
+    // Positions among the batch's columns of those that lie in the row.
+    let here: Vec<usize> = (0..batch.columns.len()).filter(|&i| !part.columns.get(batch.columns[i]).is_some_and(|c| SQL.lies_apart(part, c))).collect();
+    let columns: Vec<usize> = here.iter().map(|&i| batch.columns[i]).collect();
     let text = match batch.mode {
-        WriteMode::Insert => write::insert(dialect, part, &batch.columns, 1)?,
-        WriteMode::Upsert => write::upsert_on_conflict(dialect, part, &batch.columns, 1)?,
+        WriteMode::Insert => write::insert(dialect, part, &columns, 1)?,
+        WriteMode::Upsert => write::upsert_on_conflict(dialect, part, &columns, 1)?,
         // Nothing to set: there is no version either on a mapped table.
         WriteMode::Patch if batch.columns.is_empty() && !guarded => return Ok(WriteReport::default()),
-        WriteMode::Patch => write::patch(dialect, part, &batch.columns, expected)?,
+        WriteMode::Patch => write::patch(dialect, part, &columns, expected)?,
         WriteMode::Delete => write::delete(dialect, part),
     };
     let mut statement = connection.prepare_cached(&text).map_err(failure::error)?;
@@ -42,7 +46,7 @@ fn rows(connection: &Connection, part: &Part, batch: &WriteBatch) -> Result<Writ
     for row in 0..batch.len() {
         let id = batch.ids[row].as_str();
         let changed = loop {
-            let changed = one(&mut statement, batch, row, guarded).or_else(|e| refused(connection, part, batch.mode, id, e))?;
+            let changed = one(&mut statement, batch, row, &here, guarded).or_else(|e| refused(connection, part, batch.mode, id, e))?;
             if changed > 0 {
                 break true;
             }
@@ -63,8 +67,9 @@ fn rows(connection: &Connection, part: &Part, batch: &WriteBatch) -> Result<Writ
 }
 
 /// Binds and runs one row: how many rows changed.
-fn one(statement: &mut CachedStatement<'_>, batch: &WriteBatch, row: usize, guarded: bool) -> rusqlite::Result<usize> {
+fn one(statement: &mut CachedStatement<'_>, batch: &WriteBatch, row: usize, here: &[usize], guarded: bool) -> rusqlite::Result<usize> {
     let id = batch.ids[row].as_str();
+    let values = batch.row(row);
     let mut next = 0;
     let mut position = || {
         next += 1;
@@ -76,16 +81,16 @@ fn one(statement: &mut CachedStatement<'_>, batch: &WriteBatch, row: usize, guar
             if guarded {
                 statement.raw_bind_parameter(position(), batch.version)?;
             }
-            for value in batch.row(row) {
-                statement.raw_bind_parameter(position(), codec::to_sql(value))?;
+            for &column in here {
+                statement.raw_bind_parameter(position(), codec::to_sql(&values[column]))?;
             }
         }
         WriteMode::Patch => {
             if guarded {
                 statement.raw_bind_parameter(position(), batch.version)?;
             }
-            for value in batch.row(row) {
-                statement.raw_bind_parameter(position(), codec::to_sql(value))?;
+            for &column in here {
+                statement.raw_bind_parameter(position(), codec::to_sql(&values[column]))?;
             }
             statement.raw_bind_parameter(position(), id)?;
             if guarded {
@@ -115,67 +120,102 @@ fn refused(connection: &Connection, part: &Part, mode: WriteMode, id: &str, caus
 }
 
 fn stored_version(connection: &Connection, part: &Part, id: &str) -> Result<Option<i64>> {
-    let text = crate::backends::sql::select::fetch_one(&SqliteDialect, part, &[])?;
+    let text = crate::backends::sql::select::fetch_one(&SQL, part, &[])?;
     let mut statement = connection.prepare_cached(&text).map_err(failure::error)?;
     statement.query_row([id], |row| row.get(1)).optional().map_err(failure::error)
 }
 
-/// What is kept in step with the rows beside the table: indexes of words, and child tables of lists.
-struct Children<'c> {
-    words: Vec<(Option<usize>, words::Writer<'c>)>,
-    items: Vec<(Option<usize>, Items<'c>)>,
+/// What is kept in step with the rows beside the table, each with the position of its column among the batch's.
+struct Children<'c>(Vec<(Option<usize>, ChildWriter<'c>)>);
+
+/// What belongs to a column beside the table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Child {
+    /// The items of a list.
+    Items,
+    /// The index of words.
+    Words,
+    /// The vectors.
+    Vectors,
 }
 
-/// The statements of one child table.
-struct Items<'c> {
-    clear: CachedStatement<'c>,
-    insert: CachedStatement<'c>,
+impl Child {
+    pub(super) fn of(part: &Part, column: &Column) -> Option<Child> {
+        match column.placement {
+            _ if SQL.lies_apart(part, column) => Some(Child::Vectors),
+            Placement::SideTable => Some(Child::Items),
+            Placement::InvertedIndex => Some(Child::Words),
+            _ => None,
+        }
+    }
+}
+
+enum ChildWriter<'c> {
+    Items { clear: CachedStatement<'c>, insert: CachedStatement<'c> },
+    Words(words::Writer<'c>),
+    Vectors { clear: CachedStatement<'c>, put: CachedStatement<'c> },
 }
 
 impl<'c> Children<'c> {
-    /// Those that the batch concerns, each with the position of its column among the batch's.
+    /// Those that the batch concerns.
     fn new(connection: &'c Connection, part: &Part, batch: &WriteBatch) -> Result<Self> {
-        let position = |column: usize| batch.columns.iter().position(|&c| c == column);
-        let concerned = |column: usize| batch.mode == WriteMode::Delete || position(column).is_some();
-        let words = words::columns(part)
-            .filter(|(i, _)| concerned(*i))
-            .map(|(i, column)| Ok((position(i), words::Writer::new(connection, part, column)?)))
-            .collect::<rusqlite::Result<_>>()
-            .map_err(failure::error)?;
-        let items = ddl::side_columns(part)
-            .filter(|(i, _)| concerned(*i))
-            .map(|(i, column)| Ok((position(i), Items::new(connection, part, column)?)))
-            .collect::<rusqlite::Result<_>>()
-            .map_err(failure::error)?;
-        Ok(Children { words, items })
+        let mut children = Vec::new();
+        for (i, column) in part.columns.iter().enumerate() {
+            let position = batch.columns.iter().position(|&c| c == i);
+            if position.is_none() && batch.mode != WriteMode::Delete {
+                continue;
+            }
+            if let Some(writer) = ChildWriter::new(connection, part, column).map_err(failure::error)? {
+                children.push((position, writer));
+            }
+        }
+        Ok(Children(children))
     }
 
     fn put(&mut self, connection: &Connection, batch: &WriteBatch, row: usize) -> rusqlite::Result<()> {
         let id = batch.ids[row].as_str();
-        let value = |position: &Option<usize>| position.and_then(|i| batch.row(row).get(i));
-        for (position, writer) in &mut self.words {
-            writer.put(connection, id, value(position))?;
-        }
-        for (position, items) in &mut self.items {
-            items.put(id, value(position))?;
+        for (position, writer) in &mut self.0 {
+            writer.put(connection, id, position.and_then(|i| batch.row(row).get(i)))?;
         }
         Ok(())
     }
 }
 
-impl<'c> Items<'c> {
-    fn new(connection: &'c Connection, part: &Part, column: &Column) -> rusqlite::Result<Self> {
-        let child = ddl::child_name(&SqliteDialect, part, Some(column), "items");
-        Ok(Items {
-            clear: connection.prepare_cached(&write::clear_items(&SqliteDialect, &child))?,
-            insert: connection.prepare_cached(&write::insert_item(&SqliteDialect, &child))?,
+impl<'c> ChildWriter<'c> {
+    fn new(connection: &'c Connection, part: &Part, column: &Column) -> rusqlite::Result<Option<Self>> {
+        let name = |purpose| ddl::child_name(&SQL, part, Some(column), purpose);
+        Ok(match Child::of(part, column) {
+            Some(Child::Items) => Some(ChildWriter::Items {
+                clear: connection.prepare_cached(&write::clear_items(&SQL, &name("items")))?,
+                insert: connection.prepare_cached(&write::insert_item(&SQL, &name("items")))?,
+            }),
+            Some(Child::Words) => Some(ChildWriter::Words(words::Writer::new(connection, part, column)?)),
+            Some(Child::Vectors) => Some(ChildWriter::Vectors {
+                clear: connection.prepare_cached(&write::clear_items(&SQL, &name("vectors")))?,
+                put: connection.prepare_cached(&vectors::put(&name("vectors")))?,
+            }),
+            None => None,
         })
     }
 
-    fn put(&mut self, id: &str, list: Option<&Value>) -> rusqlite::Result<()> {
-        self.clear.execute([id])?;
-        for (position, item) in list.and_then(Value::as_list).unwrap_or_default().iter().enumerate() {
-            self.insert.execute((id, position as i64, codec::to_sql(item)))?;
+    /// Makes them say of a row what its column says; `None` and null for no value.
+    fn put(&mut self, connection: &Connection, id: &str, value: Option<&Value>) -> rusqlite::Result<()> {
+        match self {
+            ChildWriter::Words(writer) => writer.put(connection, id, value)?,
+            ChildWriter::Items { clear, insert } => {
+                clear.execute([id])?;
+                for (position, item) in value.and_then(Value::as_list).unwrap_or_default().iter().enumerate() {
+                    insert.execute((id, position as i64, codec::to_sql(item)))?;
+                }
+            }
+            ChildWriter::Vectors { clear, put } => match value {
+                Some(vector) if !vector.is_null() => {
+                    put.execute((id, codec::to_sql(vector)))?;
+                },
+                _ => {
+                    clear.execute([id])?;
+                },
+            },
         }
         Ok(())
     }
@@ -183,20 +223,11 @@ impl<'c> Items<'c> {
 
 /// Fills what belongs to a column that was added with a default, for the rows that are there.
 pub(super) fn fill_children(connection: &Connection, part: &Part, column: &Column, default: &Value) -> Result<()> {
-    let text = crate::backends::sql::select::fetch_ids(&SqliteDialect, part);
+    let Some(mut writer) = ChildWriter::new(connection, part, column).map_err(failure::error)? else { return Ok(()) };
+    let text = crate::backends::sql::select::fetch_ids(&SQL, part);
     let mut ids = connection.prepare(&text).map_err(failure::error)?;
-    let ids = ids.query_map([], |row| row.get::<_, String>(0)).map_err(failure::error)?;
-    let is_list = column.placement == crate::capability::Placement::SideTable;
-    let mut items = is_list.then(|| Items::new(connection, part, column)).transpose().map_err(failure::error)?;
-    let mut words = (!is_list).then(|| words::Writer::new(connection, part, column)).transpose().map_err(failure::error)?;
-    for id in ids {
-        let id = id.map_err(failure::error)?;
-        if let Some(items) = &mut items {
-            items.put(&id, Some(default)).map_err(failure::error)?;
-        }
-        if let Some(words) = &mut words {
-            words.put(connection, &id, Some(default)).map_err(failure::error)?;
-        }
+    for id in ids.query_map([], |row| row.get::<_, String>(0)).map_err(failure::error)? {
+        writer.put(connection, &id.map_err(failure::error)?, Some(default)).map_err(failure::error)?;
     }
     Ok(())
 }

@@ -242,3 +242,39 @@ fn near_ranks_exactly_within_the_filter() {
         }
     }
 }
+
+#[test]
+fn a_range_of_an_index_gives_every_row_in_id_order_whether_few_or_many() {
+    let driver = memory();
+    let indexed = Column {
+        index: Some(crate::schema::Index { method: "", parameters: &[] }),
+        ..column("n", LogicalType::INT, Placement::InlineColumn)
+    };
+    let part = part_of("ranges", vec![indexed, column("other", LogicalType::INT, Placement::InlineColumn)]);
+    now(driver.ensure(&part)).unwrap();
+    let count = 10_000_i64;
+    let batch = WriteBatch {
+        mode: WriteMode::Insert,
+        version: 1,
+        ids: (0..count).map(|i| Id::from(format!("{:05}", (i * 7_919) % count))).collect(),
+        columns: vec![0, 1],
+        values: (0..count).flat_map(|i| [Value::Int(i), Value::Int(i % 3)]).collect(),
+        expected: vec![],
+    };
+    now(driver.write(&part, Arc::new(batch.clone()))).unwrap();
+    for below in [0, 1, 10, 4_096, 4_097, 9_000] {
+        for other in [None, Some(1)] {
+            let range = Filter::Test(Test::new("n", Condition::Lt(Value::Int(below))));
+            let filter = match other {
+                Some(n) => range.and(Test::new("other", Condition::Eq(Value::Int(n))).into()),
+                None => range,
+            };
+            let mut wanted = expected(&part, &batch, &filter);
+            wanted.sort();
+            let query = SubQuery { filter, page_rows: 7, ..SubQuery::default() };
+            assert_eq!(ids(&driver, &part, query.clone()), wanted);
+            let some = SubQuery { limit: Some(5), offset: 2, ..query };
+            assert_eq!(ids(&driver, &part, some), wanted.iter().skip(2).take(5).cloned().collect::<Vec<_>>());
+        }
+    }
+}

@@ -225,3 +225,46 @@ fn hostile_names_reach_no_statement_unquoted() {
     let left: i64 = driver.with_reader(|c| c.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))).unwrap();
     assert_eq!(left, 1, "the manifest is all that stays");
 }
+
+#[test]
+fn vectors_follow_their_rows() {
+    let driver = memory();
+    let part = part_of(
+        "vectors",
+        vec![column("n", LogicalType::INT, Placement::InlineColumn), column("v", LogicalType::Vector(2), Placement::VectorIndex)],
+    );
+    now(driver.ensure(&part)).unwrap();
+    let vector = |x: f32, y: f32| Value::Vector([x, y].into());
+    let put = |mode, version, id: &str, columns: Vec<usize>, values| {
+        write(&driver, &part, WriteBatch { mode, version, ids: vec![id.into()], columns, values, expected: vec![] }).unwrap()
+    };
+    put(WriteMode::Upsert, 2, "a", vec![0, 1], vec![Value::Int(1), vector(1.0, 0.0)]);
+    put(WriteMode::Upsert, 2, "b", vec![0, 1], vec![Value::Int(2), vector(0.0, 1.0)]);
+    put(WriteMode::Upsert, 2, "c", vec![0, 1], vec![Value::Int(3), Value::Null]);
+    let nearest = |filter: Filter| {
+        let near = NearQuery { column: 1, vector: [1.0, 0.1].into(), metric: Metric::Cosine, k: 9, exact: true };
+        ids(&driver, &part, SubQuery { near: Some(near), filter, ..SubQuery::default() })
+    };
+    let all = || nearest(Filter::all());
+    assert_eq!(all(), ["a", "b"]);
+    // A row that stays because it is newer keeps its vector.
+    assert_eq!(put(WriteMode::Upsert, 1, "a", vec![0, 1], vec![Value::Int(9), vector(-1.0, 0.0)]).stale, [(0, 2)]);
+    assert_eq!(all(), ["a", "b"]);
+    put(WriteMode::Patch, 3, "a", vec![1], vec![vector(-1.0, 0.0)]);
+    assert_eq!(all(), ["b", "a"]);
+    put(WriteMode::Patch, 4, "c", vec![1], vec![vector(1.0, 0.1)]);
+    put(WriteMode::Patch, 4, "b", vec![0], vec![Value::Null]);
+    assert_eq!(all(), ["c", "b", "a"]);
+    assert_eq!(nearest(Test::new("n", Condition::IsNull).into()), ["b"]);
+    assert_eq!(found(&driver, &part, "v", Condition::IsSome), ["a", "b", "c"]);
+    put(WriteMode::Patch, 5, "a", vec![1], vec![Value::Null]);
+    put(WriteMode::Delete, 5, "b", vec![], vec![]);
+    assert_eq!(all(), ["c"]);
+    assert_eq!(now(driver.fetch_one(&part, &"a".into(), &[1, 0])).unwrap().values, [Value::Null, Value::Int(1)]);
+    assert_eq!(found(&driver, &part, "v", Condition::IsNull), ["a"]);
+    let left: i64 = driver.with_reader(|c| c.query_row("SELECT count(*) FROM test__vectors__v__vectors", [], |r| r.get(0))).unwrap();
+    assert_eq!(left, 1);
+    assert!(now(driver.drop_part(&part)).unwrap());
+    let left: i64 = driver.with_reader(|c| c.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))).unwrap();
+    assert_eq!(left, 1);
+}
