@@ -15,11 +15,12 @@ use crate::filter::{Condition, Filter, Target, Test};
 use crate::schema::Part;
 use crate::types::Value;
 
-/// Rows of a page, at most.
-const MOST_ROWS: usize = 8_192;
+/// Rows of a page, at most: what a caller that wants everything may ask for. Under an order that no index gives, pages
+/// grow to it by themselves: each one sorts what is left, so there are fewer.
+const MOST_ROWS: usize = 65_536;
 
-/// Rows of a page, at most, under an order that no index gives: each page sorts what is left, so there are fewer.
-const MOST_SORTED_ROWS: usize = 65_536;
+/// Rows that other pages grow to by themselves.
+const GROWN_ROWS: usize = 8_192;
 
 /// A range of an index with at most so many rows is read and sorted by id, instead of reading the table in id order.
 const FEW_ROWS: usize = 4_096;
@@ -49,7 +50,7 @@ impl Stream {
         };
         let (after, offset, left) = (query.after.clone(), query.offset, query.limit);
         let done = left == Some(0) || query.filter.is_none() || query.ids.as_ref().is_some_and(|ids| ids.is_empty());
-        let most_rows = if indexed { MOST_ROWS } else { MOST_SORTED_ROWS };
+        let most_rows = if indexed { GROWN_ROWS } else { MOST_ROWS };
         let page_rows = query.page_rows.clamp(1, MOST_ROWS);
         let mut stream = Stream { pool, part, query, dialect: &SQL, first: None, after, offset, left, page_rows, most_rows, done };
         // Built now, so that a pattern that does not compile is refused now.
@@ -99,7 +100,8 @@ impl Stream {
         self.left = self.left.map(|left| left.saturating_sub(page.len()));
         self.done = self.query.near.is_some() || page.len() < wanted || self.left == Some(0);
         self.after = last;
-        self.page_rows = (self.page_rows * if self.most_rows > MOST_ROWS { 4 } else { 2 }).min(self.most_rows);
+        let factor = if self.most_rows > GROWN_ROWS { 4 } else { 2 };
+        self.page_rows = (self.page_rows * factor).min(self.most_rows).max(self.page_rows);
         if page.is_empty() { None } else { Some(page) }
     }
 

@@ -152,7 +152,7 @@ impl Child {
 
 enum ChildWriter<'c> {
     Items { clear: CachedStatement<'c>, insert: CachedStatement<'c> },
-    Words(words::Writer<'c>),
+    Words(Box<words::Writer<'c>>),
     Vectors { clear: CachedStatement<'c>, put: CachedStatement<'c> },
 }
 
@@ -189,7 +189,7 @@ impl<'c> ChildWriter<'c> {
                 clear: connection.prepare_cached(&write::clear_items(&SQL, &name("items")))?,
                 insert: connection.prepare_cached(&write::insert_item(&SQL, &name("items")))?,
             }),
-            Some(Child::Words) => Some(ChildWriter::Words(words::Writer::new(connection, part, column)?)),
+            Some(Child::Words) => Some(ChildWriter::Words(Box::new(words::Writer::new(connection, part, column)?))),
             Some(Child::Vectors) => Some(ChildWriter::Vectors {
                 clear: connection.prepare_cached(&write::clear_items(&SQL, &name("vectors")))?,
                 put: connection.prepare_cached(&vectors::put(&name("vectors")))?,
