@@ -98,5 +98,9 @@ pub fn all() -> Vec<Tested> {
         #[cfg(feature = "elasticsearch")]
         "elasticsearch" = "elasticsearch", Some("HEAVENBASE_TEST_ELASTICSEARCH"), NOT_UNIQUE, true,
             |place| backends::Elasticsearch::url(place.address).refresh(backends::elasticsearch::Refresh::BeforeSearch);
+        #[cfg(feature = "milvus")]
+        "milvus" = "milvus", Some("HEAVENBASE_TEST_MILVUS"), ALL, true, |place| backends::Milvus::url(place.address);
+        #[cfg(feature = "milvus")]
+        "milvus_lite" = "milvus", Some("HEAVENBASE_TEST_MILVUS_LITE"), ALL, true, |place| backends::Milvus::url(place.address);
     }
 }

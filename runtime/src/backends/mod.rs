@@ -8,6 +8,8 @@ mod options;
 mod rehearsal;
 #[cfg(any(feature = "json", feature = "pickle", feature = "file"))]
 mod rows;
+#[cfg(any(feature = "_http", feature = "milvus"))]
+pub(crate) mod secret;
 // What the SQL drivers share; a driver's feature joins the condition: `any(feature = …, feature = …)`.
 #[cfg(feature = "sqlite")]
 pub mod sql;
@@ -36,6 +38,8 @@ backends! {
     sqlite: Sqlite;
     #[cfg(feature = "elasticsearch")]
     elasticsearch: Elasticsearch;
+    #[cfg(feature = "milvus")]
+    milvus: Milvus;
 }
 
 pub use one_of::OneOf;

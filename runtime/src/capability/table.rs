@@ -111,4 +111,16 @@ capability_table! {
         [Vector] in VectorIndex: [IsNull, Near];
         [Vector] in InlineColumn: [IsNull];
     }
+    // Milvus orders and aggregates nothing; what it filters by text, it compares by bytes.
+    Milvus = "milvus" [cfg(feature = "milvus")] {
+        metrics: [Cosine, L2, Dot];
+        [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare];
+        [Int, Float, Decimal] in InlineColumn: [Eq, IsNull, Compare];
+        [Text] in InlineColumn: [Eq, IsNull, Compare];
+        [Bool, Category, Bytes] in InlineColumn: [Eq, IsNull];
+        [Json] in JsonField: [IsNull];
+        [List] in InlineColumn: [IsNull];
+        [Vector] in VectorIndex: [IsNull, Near];
+        [Vector] in InlineColumn: [IsNull];
+    }
 }

@@ -1,0 +1,213 @@
+//! Vector search. The server ranks in 32 bits and leaves ties open, so it is asked for some more than `k`; scores are
+//! computed again from the vectors it returns, and when it found too few, the matching rows are ranked here.
+
+use std::sync::Arc;
+
+use prost::Message;
+
+use super::driver::Inner;
+use super::expression::{self, Expression};
+use super::proto::{KeyValuePair, PlaceholderGroup, PlaceholderValue, Search, SearchResults, data_type};
+use super::read::{WINDOW, Walk, condition};
+use super::rows::Fields;
+use super::shape::{Collection, Method, Shape, length, metric_name, value_field};
+use crate::driver::{NearQuery, Page, PageStream, Reply, SubQuery};
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::VERSION_COLUMN;
+use crate::types::{Id, Metric, Value};
+
+/// Most hits of one search that a caller may ask for.
+pub(super) const MAX_K: usize = 10_000;
+
+/// A row that a search found: its id, its version where it was found, its score.
+type Hit = (Id, i64, f64);
+
+/// A search under way: one page, computed when asked for.
+pub(super) struct Nearest {
+    pub inner: Arc<Inner>,
+    pub shape: Arc<Shape>,
+    pub query: Arc<SubQuery>,
+    pub done: bool,
+}
+
+impl PageStream for Nearest {
+    fn next_page(&mut self) -> Reply<'_, Option<Page>> {
+        Reply::later(async move {
+            if std::mem::replace(&mut self.done, true) {
+                return Ok(None);
+            }
+            let page = self.run().await.map_err(|e| e.of_entity(self.shape.part.entity.name))?;
+            Ok(Some(page).filter(|page| !page.is_empty()))
+        })
+    }
+}
+
+/// Best first, then by id.
+fn rank(hits: &mut Vec<Hit>, k: usize) {
+    hits.sort_unstable_by(|a, b| b.2.total_cmp(&a.2).then_with(|| a.0.cmp(&b.0)));
+    hits.truncate(k);
+}
+
+impl Nearest {
+    async fn run(&self) -> Result<Page> {
+        let Some(near) = &self.query.near else { return Ok(Page::default()) };
+        let k = near.k.min(self.query.limit.unwrap_or(usize::MAX));
+        let column = &self.shape.part.columns[near.column];
+        if near.k > MAX_K {
+            let why = format!("{} hits asked for: Milvus searches for at most {MAX_K}", near.k);
+            return Err(Error::new(ErrorKind::LimitExceeded, why).at_field(column.name));
+        }
+        let wanted = condition(&self.shape.part, &self.query.filter, self.query.ids.as_deref())?.and(expression::has(column));
+        let (Some(expr), Some(collection)) = (wanted.text(), self.shape.searching(near.column)) else { return Ok(self.empty()) };
+        if k == 0 {
+            return Ok(self.empty());
+        }
+        let method = Method::of(column)?;
+        if !near.exact || method.is_exact() {
+            if let Some(hits) = self.searched(near, k, collection, method, &wanted, expr).await? {
+                if let Some(page) = self.complete(&hits, true).await? {
+                    return Ok(page);
+                }
+            }
+        }
+        let hits = self.compared(near, k, wanted).await?;
+        let page = self.complete(&hits, false).await?;
+        page.ok_or_else(|| Error::new(ErrorKind::Internal, "hits cannot be read: please report this"))
+    }
+
+    fn empty(&self) -> Page {
+        Page::new(self.query.columns.len())
+    }
+
+    /// The nearest by the server's search; `None` when it cannot be sure of them.
+    async fn searched(
+        &self,
+        near: &NearQuery,
+        k: usize,
+        collection: &Collection,
+        method: Method,
+        wanted: &Expression,
+        expr: String,
+    ) -> Result<Option<Vec<Hit>>> {
+        let mut asked = (k + (k / 8).max(16)).min(WINDOW);
+        loop {
+            let mut hits = match self.ask(near, asked, collection, method, expr.clone()).await {
+                // Too large an answer: read in pages instead.
+                Err(error) if error.kind() == ErrorKind::LimitExceeded => return Ok(None),
+                other => other?,
+            };
+            if hits.len() < asked {
+                // An index walked under a filter gives up early; so few are believed only when there are no more.
+                let all = hits.len() >= k && !method.is_exact();
+                if !all && self.inner.count(&self.shape, wanted).await? != i64::try_from(hits.len()).unwrap_or(i64::MAX) {
+                    return Ok(None);
+                }
+                rank(&mut hits, k);
+                return Ok(Some(hits));
+            }
+            let worst = hits.iter().map(|hit| hit.2).fold(f64::INFINITY, f64::min);
+            rank(&mut hits, k);
+            let last = hits.last().map_or(0.0, |hit| hit.2);
+            // Beyond the hits nothing can tie with the last one, as far as 32 bits can tell.
+            if !method.is_exact() || last > worst + slack(near, last) {
+                return Ok(Some(hits));
+            }
+            if asked >= WINDOW {
+                return Ok(None);
+            }
+            asked = (asked * 4).min(WINDOW);
+        }
+    }
+
+    async fn ask(&self, near: &NearQuery, k: usize, collection: &Collection, method: Method, dsl: String) -> Result<Vec<Hit>> {
+        let column = &self.shape.part.columns[near.column];
+        let vector: Vec<u8> = near.vector.iter().flat_map(|n| n.to_le_bytes()).collect();
+        let placeholder = PlaceholderValue { tag: "$0".to_owned(), data_type: data_type::FLOAT_VECTOR, values: vec![vector] };
+        let field = value_field(column);
+        let request = Search {
+            db_name: self.inner.client.database(),
+            collection_name: collection.name.clone(),
+            dsl,
+            placeholder_group: PlaceholderGroup { placeholders: vec![placeholder] }.encode_to_vec(),
+            dsl_type: 1,
+            output_fields: vec![VERSION_COLUMN.to_owned(), field.clone()],
+            search_params: vec![
+                KeyValuePair::new("anns_field", &field),
+                KeyValuePair::new("topk", k),
+                KeyValuePair::new("metric_type", metric_name(near.metric)),
+                KeyValuePair::new("params", method.search(k)),
+                KeyValuePair::new("round_decimal", -1),
+                KeyValuePair::new("offset", 0),
+            ],
+            nq: 1,
+            consistency_level: self.inner.client.consistency(),
+        };
+        let answer: SearchResults = self.inner.client.read("Search", request).await?;
+        let Some(results) = answer.results else { return Ok(Vec::new()) };
+        let ids = results.ids.and_then(|ids| ids.str_id).map(|ids| ids.data).unwrap_or_default();
+        let mut fields = Fields::new(results.fields_data, Some(ids))?;
+        let length = length(column);
+        let vectors = fields.vectors(&field, length)?;
+        let found = fields.into_page(&self.shape, &[])?;
+        let scored = found.ids.into_iter().zip(found.versions).zip(vectors.chunks_exact((length as usize).max(1)));
+        let mut hits: Vec<Hit> =
+            scored.map(|((id, version), vector)| (id, version, near.metric.score(&near.vector, vector))).collect();
+        hits.sort_by(|a, b| a.0.cmp(&b.0));
+        hits.dedup_by(|a, b| a.0 == b.0);
+        Ok(hits)
+    }
+
+    /// The nearest by comparing with every matching row: exact.
+    async fn compared(&self, near: &NearQuery, k: usize, wanted: Expression) -> Result<Vec<Hit>> {
+        let mut walk = Walk::all(self.inner.clone(), self.shape.clone(), wanted, vec![near.column]);
+        let mut hits: Vec<Hit> = Vec::new();
+        while let Some(page) = walk.next().await? {
+            let scored = page.ids.into_iter().zip(page.versions).zip(page.values);
+            hits.extend(scored.filter_map(|((id, version), value)| match value {
+                Value::Vector(vector) => Some((id, version, near.metric.score(&near.vector, &vector))),
+                _ => None,
+            }));
+            if hits.len() > 4 * k + 10_000 {
+                rank(&mut hits, k);
+            }
+        }
+        rank(&mut hits, k);
+        Ok(hits)
+    }
+
+    /// The hits' rows from the first collection, in the hits' order. `None` when one is of another version there: then
+    /// a write is half done, and only the first collection says what is.
+    async fn complete(&self, hits: &[Hit], strict: bool) -> Result<Option<Page>> {
+        let near = self.query.near.as_ref().map_or(0, |near| near.column);
+        let elsewhere = self.shape.first().vector != Some(near);
+        if self.query.columns.is_empty() && !(elsewhere && strict) {
+            let mut page = Page::new(0);
+            for (id, version, score) in hits {
+                page.push(id.clone(), *version, []);
+                page.scores.push(*score);
+            }
+            return Ok(Some(page));
+        }
+        let ids: Vec<Id> = hits.iter().map(|hit| hit.0.clone()).collect();
+        let mut page = self.inner.by_ids(&self.shape, &ids, &self.query.columns).await?;
+        let same = page.len() == hits.len() && page.versions.iter().zip(hits).all(|(version, hit)| *version == hit.1);
+        if !same && strict {
+            return Ok(None);
+        }
+        // Rows that went in between are left out.
+        let scores: std::collections::HashMap<&str, f64> = hits.iter().map(|hit| (hit.0.as_str(), hit.2)).collect();
+        page.scores = page.ids.iter().map(|id| scores.get(id.as_str()).copied().unwrap_or(f64::NEG_INFINITY)).collect();
+        Ok(Some(page))
+    }
+}
+
+/// How far a score of the server may be off, by the rounding of 32 bits.
+fn slack(near: &NearQuery, score: f64) -> f64 {
+    const ROUNDING: f64 = 2e-6;
+    let norm = near.vector.iter().map(|n| f64::from(*n).powi(2)).sum::<f64>().sqrt();
+    match near.metric {
+        Metric::Cosine => ROUNDING,
+        Metric::Dot => ROUNDING * (score.abs() + norm * (1.0 + norm)),
+        Metric::L2 => ROUNDING * score.abs(),
+    }
+}
