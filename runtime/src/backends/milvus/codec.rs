@@ -6,8 +6,14 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{Date, Decimal, Duration, LogicalType, Timestamp, Uuid, Value};
 
-/// Longest text that a field holds, in bytes.
+/// Longest text that a field of Milvus holds, in bytes.
 pub(super) const MAX_TEXT: usize = 65_535;
+/// A longer text is cut: this much of it lies in its own field, the rest in pieces in [`MORE`](super::shape::MORE).
+pub(super) const HEAD: usize = 60_000;
+/// A text below this compares with the head of a longer one as with the whole.
+pub(super) const COMPARABLE: usize = 59_000;
+/// Most pieces of one row.
+pub(super) const MAX_PIECES: usize = 4_096;
 /// Half of the span of a decimal's key: more than any number of 28 digits.
 const DECIMAL_SPAN: i128 = 10i128.pow(28);
 
@@ -54,7 +60,7 @@ impl Store {
 /// A value as it lies; never null.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidValue`] for what does not fit a text field, or is of another family.
+/// [`ErrorKind::InvalidValue`] for a value of another family.
 pub(super) fn encode(logical: &LogicalType, value: &Value) -> Result<Cell> {
     Ok(match (logical, value) {
         (_, Value::Bool(b)) => Cell::Bool(*b),
@@ -67,21 +73,19 @@ pub(super) fn encode(logical: &LogicalType, value: &Value) -> Result<Cell> {
             (floor, true) => Cell::Text(decimal_key(floor)),
             (_, false) => return Err(Error::new(ErrorKind::InvalidValue, "a decimal that does not fit without rounding")),
         },
-        (_, Value::Text(text)) => Cell::Text(fitting(text.clone(), text.len())?),
-        (_, Value::Bytes(bytes)) => Cell::Text(fitting(BASE64.encode(bytes), bytes.len())?),
+        (_, Value::Text(text)) => Cell::Text(text.clone()),
+        (_, Value::Bytes(bytes)) => Cell::Text(BASE64.encode(bytes)),
         (_, Value::Uuid(u)) => Cell::Text(u.hyphenated().to_string()),
         (_, Value::Vector(numbers)) => {
             let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
-            Cell::Text(fitting(BASE64.encode(&bytes), bytes.len())?)
+            Cell::Text(BASE64.encode(&bytes))
         }
         (_, Value::Json(_) | Value::List(_)) => {
             let text = match value {
                 Value::Json(json) => serde_json::to_string(json),
                 other => serde_json::to_string(other),
             };
-            let text = text.map_err(|cause| Error::new(ErrorKind::Internal, "a value cannot be written as JSON").caused_by(cause))?;
-            let size = text.len();
-            Cell::Text(fitting(text, size)?)
+            Cell::Text(text.map_err(|cause| Error::new(ErrorKind::Internal, "a value cannot be written as JSON").caused_by(cause))?)
         }
         (expected, found) => {
             let why = format!("a value of type {} where the field is {expected}", found.family());
@@ -90,15 +94,19 @@ pub(super) fn encode(logical: &LogicalType, value: &Value) -> Result<Cell> {
     })
 }
 
-fn fitting(text: String, size: usize) -> Result<String> {
-    if text.len() <= MAX_TEXT {
-        return Ok(text);
+/// Cuts a text that is too long for a field: what stays, and the pieces of the rest in their order.
+pub(super) fn cut(text: &mut String) -> Vec<String> {
+    let mut pieces = Vec::new();
+    if text.len() > HEAD {
+        let rest = text.split_off(text.floor_char_boundary(HEAD));
+        let mut rest = rest.as_str();
+        while !rest.is_empty() {
+            let (piece, later) = rest.split_at(rest.floor_char_boundary(HEAD));
+            pieces.push(piece.to_owned());
+            rest = later;
+        }
     }
-    let why = format!(
-        "{size} bytes, stored as {}: a text field of Milvus holds {MAX_TEXT} bytes. Store the field on another backend",
-        text.len()
-    );
-    Err(Error::new(ErrorKind::InvalidValue, why))
+    pieces
 }
 
 /// The value that [`encode`] wrote.
@@ -179,6 +187,17 @@ mod tests {
         assert_eq!(decimal_floor(&decimal("-1.005"), 2), (-101, false));
         assert_eq!(decimal_floor(&decimal("1.50"), 1), (15, true));
         assert_eq!(decimal_floor(&decimal("9999999999999999999999999999"), 9), (DECIMAL_SPAN - 1, false));
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters_and_nothing_is_lost() {
+        for text in ["x".repeat(HEAD), "\u{1f600}".repeat(65_535), format!("a{}", "\u{e9}".repeat(100_000))] {
+            let mut head = text.clone();
+            let pieces = cut(&mut head);
+            assert!(head.len() <= HEAD && pieces.iter().all(|piece| piece.len() <= HEAD));
+            assert!(pieces.is_empty() || head.len() > COMPARABLE);
+            assert_eq!(head + &pieces.concat(), text);
+        }
     }
 
     #[test]

@@ -27,6 +27,8 @@ use crate::types::{LogicalType, Metric, Value};
 
 /// The end of the name of collections being filled.
 const NEXT: &str = "_hb_next";
+/// The property that says what was made.
+const MANIFEST: &str = "heavenbase.manifest";
 
 impl Inner {
     /// Makes the part, or checks what is there against it.
@@ -62,7 +64,9 @@ impl Inner {
     /// What was made under a name.
     async fn manifest(&self, collection: &str) -> Result<Manifest> {
         let described: Described = self.client.read("DescribeCollection", self.client.of(collection)).await?;
-        let text = described.schema.map(|schema| schema.description).unwrap_or_default();
+        // Milvus keeps the description, the embedded server the properties; both are written.
+        let property = described.properties.into_iter().find(|pair| pair.key == MANIFEST).map(|pair| pair.value);
+        let text = property.or_else(|| described.schema.map(|schema| schema.description)).unwrap_or_default();
         Manifest::from_json(&text).map_err(|_| {
             let why = format!("the collection `{collection}` was made by something else: choose another namespace or entity name");
             Error::new(ErrorKind::SchemaMismatch, why)
@@ -70,9 +74,10 @@ impl Inner {
     }
 
     async fn create(&self, shape: &Shape, collection: &Collection) -> Result<()> {
+        let manifest = Manifest::of(&shape.part).to_json()?;
         let schema = CollectionSchema {
             name: collection.name.clone(),
-            description: Manifest::of(&shape.part).to_json()?,
+            description: manifest.clone(),
             fields: shape.schema(collection)?,
         };
         let request = CreateCollection {
@@ -81,6 +86,7 @@ impl Inner {
             schema: schema.encode_to_vec(),
             shards_num: 1,
             consistency_level: 0,
+            properties: vec![KeyValuePair::new(MANIFEST, manifest)],
         };
         let _: Status = self.client.change("CreateCollection", request).await?;
         self.index(shape, collection).await?;

@@ -42,7 +42,8 @@ impl Expression {
         match self {
             Always => Never,
             Never => Always,
-            Where(text) => Where(format!("(not {text})")),
+            // Before a comparison `not` would take its left side alone.
+            Where(text) => Where(format!("(not ({text}))")),
         }
     }
 
@@ -200,7 +201,8 @@ impl Operand<'_> {
                     (None, Relation::Greater) => said(">=", (i64::MIN + 1).to_string()),
                     (None, Relation::GreaterOrEqual) => Some(self.some()),
                 },
-                codec::Cell::Text(text) => said(relation.sign(), literal::text(&text)),
+                // Of a longer text the field holds the beginning alone: exact for what is shorter than that.
+                codec::Cell::Text(text) if text.len() < codec::COMPARABLE => said(relation.sign(), literal::text(&text)),
                 _ => None,
             },
         }
@@ -213,7 +215,7 @@ impl Operand<'_> {
             match (Store::of(&self.logical), member) {
                 (_, Value::Null) => any = any.or(self.some().not()),
                 // Many texts go into one list; the rest is compared one by one.
-                (Store::Text, Value::Text(text)) if fits(&self.logical, member) => literals.push(literal::text(text)),
+                (Store::Text, Value::Text(text)) if fits(&self.logical, member) && text.len() < codec::COMPARABLE => literals.push(literal::text(text)),
                 _ => any = any.or(self.compare(Relation::Equal, member)?),
             }
         }
@@ -225,7 +227,8 @@ impl Operand<'_> {
 
     /// All texts with a prefix lie between it and the next text that does not have it: exact, by bytes.
     fn starts_with(&self, prefix: &str) -> Option<Expression> {
-        if !matches!(self.logical, LogicalType::Text { .. } | LogicalType::Id | LogicalType::Ref(_)) {
+        let ordered = matches!(self.logical, LogicalType::Text { .. } | LogicalType::Id | LogicalType::Ref(_));
+        if !ordered || prefix.len() >= codec::COMPARABLE {
             return None;
         }
         let from = self.present(format!("{} >= {}", self.name, literal::text(prefix)));

@@ -4,7 +4,7 @@
 //!   null before 2.5: an optional field has a flag beside it (`_hb_has_…`), so that filters are exact on every version.
 //! - Values that Milvus compares exactly lie in fields of their own and are filtered by the server; JSON, lists and
 //!   vectors without an index lie as text and are only read. A decimal lies as text that orders like the number.
-//! - A text field holds 65,535 bytes: a longer text, and what is stored as text, is refused with its field's name.
+//! - A text field holds 65,535 bytes: what is longer is cut, the rest lies in pieces in an array beside it.
 //! - Nothing is sorted or aggregated there, but for the order of ids and `count`: the planner does the rest.
 //! - Scores are computed here from the vectors found, in 64 bits; ties at the edge of `k` are asked for.
 //! - A write is not a transaction. Versions are read before; another process writing the same row at the same moment may

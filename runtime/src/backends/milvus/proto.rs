@@ -9,6 +9,7 @@ pub(super) mod data_type {
     pub(in super::super) const INT64: i32 = 5;
     pub(in super::super) const DOUBLE: i32 = 11;
     pub(in super::super) const VARCHAR: i32 = 21;
+    pub(in super::super) const ARRAY: i32 = 22;
     pub(in super::super) const FLOAT_VECTOR: i32 = 101;
 }
 
@@ -46,6 +47,8 @@ pub(super) struct FieldSchema {
     pub data_type: i32,
     #[prost(message, repeated, tag = "6")]
     pub type_params: Vec<KeyValuePair>,
+    #[prost(int32, tag = "10")]
+    pub element_type: i32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -70,6 +73,8 @@ pub(super) struct CreateCollection {
     pub shards_num: i32,
     #[prost(int32, tag = "6")]
     pub consistency_level: i32,
+    #[prost(message, repeated, tag = "7")]
+    pub properties: Vec<KeyValuePair>,
 }
 
 /// The requests that name one collection at tags 2 and 3: drop, has, describe, load, release.
@@ -111,6 +116,8 @@ pub(super) struct Described {
     pub status: Option<Status>,
     #[prost(message, optional, tag = "2")]
     pub schema: Option<CollectionSchema>,
+    #[prost(message, repeated, tag = "13")]
+    pub properties: Vec<KeyValuePair>,
 }
 
 /// Requests about one field's index: create, drop, describe. `extra_params` for create alone.
@@ -200,7 +207,7 @@ pub(super) struct StringArray {
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ScalarField {
-    #[prost(oneof = "Scalars", tags = "1, 3, 5, 6")]
+    #[prost(oneof = "Scalars", tags = "1, 3, 5, 6, 8")]
     pub data: Option<Scalars>,
 }
 
@@ -214,6 +221,16 @@ pub(super) enum Scalars {
     Double(DoubleArray),
     #[prost(message, tag = "6")]
     Text(StringArray),
+    #[prost(message, tag = "8")]
+    Array(ArrayArray),
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ArrayArray {
+    #[prost(message, repeated, tag = "1")]
+    pub data: Vec<ScalarField>,
+    #[prost(int32, tag = "2")]
+    pub element_type: i32,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::codec::{self, Cell, Store};
-use super::proto::{BoolArray, DoubleArray, FieldData, FloatArray, LongArray, ScalarField, Scalars, StringArray, VectorField, data_type};
-use super::shape::{Collection, NO_VECTOR, NO_VECTOR_LENGTH, Shape, has_field, length, value_field};
+use super::proto::{ArrayArray, BoolArray, DoubleArray, FieldData, FloatArray, LongArray, ScalarField, Scalars, StringArray, VectorField, data_type};
+use super::shape::{Collection, MORE, NO_VECTOR, NO_VECTOR_LENGTH, Shape, has_field, length, value_field};
 use crate::capability::Placement;
 use crate::driver::Page;
 use crate::error::{Error, ErrorKind, Result};
@@ -36,6 +36,7 @@ pub(super) fn to_fields(shape: &Shape, collection: &Collection, rows: &[Row]) ->
         cells(VERSION_COLUMN.to_owned(), Store::Int, rows.iter().map(|row| Cell::Int(row.version))),
     ];
     let first = collection.name == shape.first().name;
+    let mut more: Vec<Vec<String>> = vec![Vec::new(); rows.len()];
     for (position, column) in shape.part.columns.iter().enumerate() {
         let values = || rows.iter().map(|row| row.values.get(position).unwrap_or(&Value::Null));
         if column.nullable {
@@ -53,10 +54,25 @@ pub(super) fn to_fields(shape: &Shape, collection: &Collection, rows: &[Row]) ->
         } else if !indexed || first {
             let store = Store::of(&column.logical);
             let encoded = values().map(|value| if value.is_null() { Ok(store.placeholder()) } else { codec::encode(&column.logical, value) });
-            let encoded = encoded.collect::<Result<Vec<Cell>>>().map_err(|e| e.at_field(column.name).of_entity(shape.part.entity.name))?;
+            let mut encoded = encoded.collect::<Result<Vec<Cell>>>().map_err(|e| e.at_field(column.name).of_entity(shape.part.entity.name))?;
             let name = if indexed { shape.field(position) } else { value_field(column) };
+            for (cell, more) in encoded.iter_mut().zip(&mut more) {
+                if let Cell::Text(text) = cell {
+                    more.extend(codec::cut(text).into_iter().map(|piece| format!("{name}:{piece}")));
+                }
+            }
             fields.push(cells(name, store, encoded.into_iter()));
         }
+    }
+    if more.iter().any(|pieces| pieces.len() > codec::MAX_PIECES) {
+        let why = "the values of a row are longer together than Milvus keeps: store some of them on another backend";
+        return Err(Error::new(ErrorKind::InvalidValue, why).of_entity(shape.part.entity.name));
+    }
+    if shape.has_more(collection) {
+        let array = |data| ScalarField { data: Some(Scalars::Text(StringArray { data })) };
+        let data = Scalars::Array(ArrayArray { data: more.into_iter().map(array).collect(), element_type: data_type::VARCHAR });
+        let scalars = Some(ScalarField { data: Some(data) });
+        fields.push(FieldData { data_type: data_type::ARRAY, field_name: MORE.to_owned(), scalars, vectors: None });
     }
     if collection.vector.is_none() {
         let numbers = rows.iter().flat_map(|_| [1.0, 0.0]).collect();
@@ -91,6 +107,7 @@ enum Data {
     Int(Vec<i64>),
     Double(Vec<f64>),
     Text(Vec<String>),
+    Lists(Vec<Vec<String>>),
     Vector(Vec<f32>, usize),
 }
 
@@ -101,6 +118,7 @@ impl Data {
             Data::Int(data) => data.len(),
             Data::Double(data) => data.len(),
             Data::Text(data) => data.len(),
+            Data::Lists(data) => data.len(),
             Data::Vector(data, length) => data.len() / (*length).max(1),
         }
     }
@@ -112,7 +130,7 @@ impl Data {
             Data::Int(data) => data.get(row).copied().map(Cell::Int),
             Data::Double(data) => data.get(row).copied().map(Cell::Double),
             Data::Text(data) => data.get(row).cloned().map(Cell::Text),
-            Data::Vector(..) => None,
+            Data::Lists(_) | Data::Vector(..) => None,
         }
     }
 }
@@ -121,6 +139,13 @@ impl Data {
 pub(super) struct Fields {
     fields: HashMap<String, Data>,
     rows: usize,
+}
+
+fn texts(list: ScalarField) -> Vec<String> {
+    match list.data {
+        Some(Scalars::Text(array)) => array.data,
+        _ => Vec::new(),
+    }
 }
 
 fn garbled(what: &str) -> Error {
@@ -140,6 +165,7 @@ impl Fields {
                 (Some(Scalars::Long(array)), _) => Data::Int(array.data),
                 (Some(Scalars::Double(array)), _) => Data::Double(array.data),
                 (Some(Scalars::Text(array)), _) => Data::Text(array.data),
+                (Some(Scalars::Array(array)), _) => Data::Lists(array.data.into_iter().map(texts).collect()),
                 (None, Some(VectorField { dim, float_vector: Some(array) })) => {
                     Data::Vector(array.data, usize::try_from(dim).unwrap_or_default())
                 }
@@ -167,6 +193,16 @@ impl Fields {
 
     fn cell(&self, name: &str, row: usize) -> Result<Cell> {
         self.fields.get(name).and_then(|data| data.cell(row)).ok_or_else(|| garbled("a field that was asked for"))
+    }
+
+    /// A cell, with the pieces of a text that was cut.
+    fn whole(&self, name: &str, row: usize) -> Result<Cell> {
+        let mut cell = self.cell(name, row)?;
+        if let (Cell::Text(text), Some(Data::Lists(more))) = (&mut cell, self.fields.get(MORE)) {
+            let pieces = more.get(row).into_iter().flatten();
+            pieces.filter_map(|piece| piece.strip_prefix(name)?.strip_prefix(':')).for_each(|piece| text.push_str(piece));
+        }
+        Ok(cell)
     }
 
     /// The vectors of a field, row after row.
@@ -209,7 +245,7 @@ impl Fields {
                     (Some(Data::Vector(numbers, of)), LogicalType::Vector(length)) if of == &(*length as usize) => {
                         numbers.get(row * of..(row + 1) * of).map(|numbers| Value::Vector(numbers.into())).ok_or_else(|| garbled("a vector"))
                     }
-                    _ => self.cell(field, row).and_then(|cell| codec::decode(&column.logical, cell)),
+                    _ => self.whole(field, row).and_then(|cell| codec::decode(&column.logical, cell)),
                 };
                 values.push(value.map_err(|e| e.at_field(column.name).of_entity(shape.part.entity.name))?);
             }

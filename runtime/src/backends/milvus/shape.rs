@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::codec::{MAX_TEXT, Store};
+use super::codec::{HEAD, MAX_PIECES, MAX_TEXT, Store};
 use super::proto::{FieldSchema, KeyValuePair, data_type};
 use crate::capability::Placement;
 use crate::driver::{Manifest, ManifestColumn};
@@ -19,6 +19,8 @@ use crate::types::{Id, LogicalType, Metric};
 const MAX_FIELDS: usize = 64;
 /// The vector field of a collection that has none of its own.
 pub(super) const NO_VECTOR: &str = "_hb_vector";
+/// The array of the pieces of texts that are too long for their fields: `field:piece`.
+pub(super) const MORE: &str = "_hb_more";
 /// Its length: nothing smaller is taken everywhere.
 pub(super) const NO_VECTOR_LENGTH: u32 = 2;
 
@@ -77,7 +79,27 @@ impl Shape {
                 fields.push(has_field(column));
             }
         }
+        if columns.iter().any(|&position| self.is_long(position)) {
+            fields.push(MORE.to_owned());
+        }
         fields
+    }
+
+    /// Whether a column's values may be too long for the text field that they lie in.
+    pub(super) fn is_long(&self, position: usize) -> bool {
+        let column = &self.part.columns[position];
+        match column.logical {
+            LogicalType::Text { max } => max as usize * 4 > HEAD,
+            LogicalType::Vector(_) if self.first().vector == Some(position) => false,
+            LogicalType::Vector(length) => length as usize * 6 > HEAD,
+            LogicalType::Bytes | LogicalType::Json | LogicalType::List(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether a collection has the array of pieces.
+    pub(super) fn has_more(&self, collection: &Collection) -> bool {
+        collection.name == self.first().name && (0..self.part.columns.len()).any(|position| self.is_long(position))
     }
 
     /// The fields of a collection.
@@ -109,6 +131,13 @@ impl Shape {
                 Store::Text => text(value_field(column), MAX_TEXT),
             });
         }
+        if self.has_more(collection) {
+            let mut more = text(MORE.to_owned(), MAX_TEXT);
+            more.data_type = data_type::ARRAY;
+            more.element_type = data_type::VARCHAR;
+            more.type_params.push(KeyValuePair::new("max_capacity", MAX_PIECES));
+            fields.push(more);
+        }
         if collection.vector.is_none() {
             fields.push(field(NO_VECTOR.to_owned(), data_type::FLOAT_VECTOR, Some(("dim", NO_VECTOR_LENGTH as usize))));
         }
@@ -138,7 +167,7 @@ pub(super) fn collections_of(table: &str, manifest: &Manifest) -> Vec<String> {
 
 fn field(name: String, data_type: i32, parameter: Option<(&str, usize)>) -> FieldSchema {
     let type_params = parameter.map(|(key, value)| KeyValuePair::new(key, value)).into_iter().collect();
-    FieldSchema { name, is_primary_key: false, data_type, type_params }
+    FieldSchema { name, is_primary_key: false, data_type, type_params, element_type: 0 }
 }
 
 /// The name of a column's field. A word of the expression language is set apart: expressions cannot quote names.

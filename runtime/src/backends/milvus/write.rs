@@ -141,7 +141,8 @@ impl Inner {
                 wanted.push(Filter::And(group.iter().zip(&values).map(test).collect()));
             }
             for chunk in wanted.chunks(50) {
-                let condition = super::read::condition(&shape.part, &Filter::Or(chunk.to_vec()), None)?;
+                let condition = super::read::condition(&shape.part, &Filter::Or(chunk.to_vec()), None)
+                    .map_err(|_| Error::new(ErrorKind::InvalidValue, "a unique value is too long to be compared on Milvus").at_field(names.join(", ")))?;
                 let found: Page = self.least(shape, &condition, &[], rows.len() + chunk.len() + 1).await?;
                 if found.ids.iter().any(|id| !written.contains(id.as_str())) {
                     return Err(violated());
