@@ -273,7 +273,7 @@ fn is_index(there: &[KeyValuePair], kind: &str, wanted: &HashMap<String, serde_j
         let apart = value(key).map(str::to_owned);
         apart.or_else(|| together.get(key).map(|v| v.to_string().trim_matches('"').to_owned()))
     };
-    value("index_type") == Some(kind) && wanted.iter().all(|(key, v)| number(key).is_none_or(|there| there == v.to_string()))
+    value("index_type") == Some(kind) && wanted.iter().all(|(key, v)| number(key).is_none_or(|there| there.parse().ok() == v.as_i64()))
 }
 
 /// Refuses what cannot work, before anything is made.

@@ -63,12 +63,11 @@ impl Nearest {
             return Ok(self.empty());
         }
         let method = Method::of(column)?;
-        if !near.exact || method.is_exact() {
-            if let Some(hits) = self.searched(near, k, collection, method, &wanted, expr).await? {
-                if let Some(page) = self.complete(&hits, true).await? {
-                    return Ok(page);
-                }
-            }
+        if (!near.exact || method.is_exact())
+            && let Some(hits) = self.searched(near, k, collection, method, &wanted, expr).await?
+            && let Some(page) = self.complete(&hits, true).await?
+        {
+            return Ok(page);
         }
         let hits = self.compared(near, k, wanted).await?;
         let page = self.complete(&hits, false).await?;
