@@ -180,3 +180,28 @@ async fn a_slow_reader_keeps_its_place() {
     assert!((50..=51).contains(&seen), "{seen}");
     store.close().await;
 }
+
+#[tokio::test]
+async fn what_a_reader_held_on_the_server_is_given_back() {
+    let Some(store) = Store::open("given_back", &ITEMS).await else { return };
+    store.upsert(1, (0..50).map(|n| item(&format!("r{n:02}"), "x", n)).collect()).await;
+    let held = || async {
+        let stats = store.raw("GET", &format!("{}/_stats/search", store.part.table), None).await.unwrap();
+        stats["_all"]["total"]["search"]["open_contexts"].as_u64().unwrap()
+    };
+    let query = Arc::new(SubQuery { page_rows: 10, ..SubQuery::default() });
+    let mut stopped = store.driver.open(store.part.clone(), query.clone()).unwrap();
+    stopped.next_page().await.unwrap().unwrap();
+    let mut read = store.driver.open(store.part.clone(), query).unwrap();
+    while read.next_page().await.unwrap().is_some() {}
+    assert!(held().await >= 1, "a reader under way holds a point in time");
+    drop(stopped);
+    for _ in 0..100 {
+        if held().await == 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(held().await, 0);
+    store.close().await;
+}

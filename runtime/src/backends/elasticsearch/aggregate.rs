@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, json};
 
+use super::api::Point;
 use super::document::{Source, field, segment_field, source_of};
 use super::driver::Shared;
 use super::query::exists;
@@ -41,13 +42,7 @@ pub(super) async fn run(shared: &Shared, part: &Part, wanted: &Aggregate) -> Res
     let api = &shared.api;
     shared.before_search(&part.table, api.http.deadline()).await?;
     // One point in time for all pages and all measures, so that they speak of the same rows.
-    let point = api.open_point(&part.table, api.http.deadline()).await?;
-    let groups = in_point(shared, part, wanted, &point).await;
-    api.close_point(point, api.http.deadline()).await;
-    groups
-}
-
-async fn in_point(shared: &Shared, part: &Part, wanted: &Aggregate, point: &str) -> Result<Vec<Group>> {
+    let mut point = api.open_point(&part.table, api.http.deadline()).await?;
     let filter = matching(part, &wanted.filter, wanted.ids.as_deref())?;
     let mut inner = Map::new();
     for (number, measure) in wanted.measures.iter().enumerate() {
@@ -58,12 +53,12 @@ async fn in_point(shared: &Shared, part: &Part, wanted: &Aggregate, point: &str)
     let mut groups = Vec::new();
     if wanted.keys.is_empty() {
         let body = json!({ "size": 0, "query": filter, "track_total_hits": true, "aggs": inner });
-        let found = shared.api.search_point(point, body, shared.api.http.deadline()).await?;
+        let found = point.search(body, api.http.deadline()).await?;
         let rows = found.hits.total.map_or(0, |total| total.value);
         groups.push(Group { keys: Vec::new(), measures: measures_of(part, wanted, &found.aggregations, rows)? });
     } else {
         let mut buckets = Buckets::new(&filter, part, &wanted.keys, inner);
-        while let Some(page) = buckets.next(shared, point).await? {
+        while let Some(page) = buckets.next(shared, &mut point).await? {
             for bucket in page {
                 let rows = bucket["doc_count"].as_i64().unwrap_or_default();
                 groups.push(Group { keys: keys_of(part, &wanted.keys, &bucket["key"])?, measures: measures_of(part, wanted, &bucket, rows)? });
@@ -72,7 +67,7 @@ async fn in_point(shared: &Shared, part: &Part, wanted: &Aggregate, point: &str)
     }
     for (number, measure) in wanted.measures.iter().enumerate() {
         if let (AggregateFunction::CountDistinct, Some(column)) = (measure.function, measure.column) {
-            count_distinct(shared, part, wanted, &filter, point, column, number, &mut groups).await?;
+            count_distinct(shared, part, wanted, &filter, &mut point, column, number, &mut groups).await?;
         }
     }
     Ok(groups)
@@ -85,7 +80,7 @@ async fn count_distinct(
     part: &Part,
     wanted: &Aggregate,
     filter: &Json,
-    point: &str,
+    point: &mut Point,
     column: usize,
     number: usize,
     groups: &mut [Group],
@@ -202,11 +197,11 @@ impl Buckets {
         Buckets { body: json!({ "size": 0, "query": filter, "track_total_hits": false, "aggs": { "groups": composite } }), done: false }
     }
 
-    async fn next(&mut self, shared: &Shared, point: &str) -> Result<Option<Vec<Json>>> {
+    async fn next(&mut self, shared: &Shared, point: &mut Point) -> Result<Option<Vec<Json>>> {
         if self.done {
             return Ok(None);
         }
-        let mut found = shared.api.search_point(point, self.body.clone(), shared.api.http.deadline()).await?;
+        let mut found = point.search(self.body.clone(), shared.api.http.deadline()).await?;
         let groups = found.aggregations["groups"].take();
         let Json::Object(mut groups) = groups else {
             return Err(Error::new(ErrorKind::Backend, "Elasticsearch answered without the groups asked for"));

@@ -162,7 +162,7 @@ impl Api {
     }
 
     /// Opens a point in time: searches in it see the same rows, whatever is written meanwhile.
-    pub(super) async fn open_point(&self, index: &str, deadline: Instant) -> Result<String> {
+    pub(super) async fn open_point(&self, index: &str, deadline: Instant) -> Result<Point> {
         #[derive(Deserialize)]
         struct Opened {
             id: String,
@@ -170,25 +170,14 @@ impl Api {
         // Before 8.16 a point always needs all shards.
         let whole = if self.version >= (8, 16) { "&allow_partial_search_results=false" } else { "" };
         let request = Request::new(Method::POST, format!("{}/_pit?keep_alive={KEEP_ALIVE}{whole}", segment(index)), Safety::Repeatable);
-        self.ask::<Opened>(&request, deadline).await.map(|opened| opened.id)
-    }
-
-    /// Closes a point in time. A point that stays open costs the server something until it expires, and nobody else.
-    pub(super) async fn close_point(&self, point: String, deadline: Instant) {
-        let body = json!({ "id": point });
-        let _ = self.send(Method::DELETE, "_pit", Some(&body), Safety::Once, deadline).await;
+        let opened: Opened = self.ask(&request, deadline).await?;
+        Ok(Point { api: self.clone(), id: opened.id })
     }
 
     /// Searches an index as it is now.
     pub(super) async fn search(&self, index: &str, body: &Json, deadline: Instant) -> Result<Found> {
         let path = format!("{}/_search?allow_partial_search_results=false", segment(index));
         self.search_at(path, body, deadline).await
-    }
-
-    /// Searches in a point in time.
-    pub(super) async fn search_point(&self, point: &str, mut body: Json, deadline: Instant) -> Result<Found> {
-        body["pit"] = json!({ "id": point, "keep_alive": KEEP_ALIVE });
-        self.search_at("_search?allow_partial_search_results=false".into(), &body, deadline).await
     }
 
     async fn search_at(&self, path: String, body: &Json, deadline: Instant) -> Result<Found> {
@@ -244,5 +233,34 @@ impl Api {
             }
         }
         Ok(found)
+    }
+}
+
+/// A point in time, given back when it is dropped, also when its reader is cancelled.
+#[derive(Debug)]
+pub(super) struct Point {
+    api: Api,
+    id: String,
+}
+
+impl Point {
+    /// Searches in the point.
+    pub(super) async fn search(&mut self, mut body: Json, deadline: Instant) -> Result<Found> {
+        body["pit"] = json!({ "id": self.id, "keep_alive": KEEP_ALIVE });
+        let mut found = self.api.search_at("_search?allow_partial_search_results=false".into(), &body, deadline).await?;
+        if let Some(id) = found.pit_id.take() {
+            self.id = id;
+        }
+        Ok(found)
+    }
+}
+
+impl Drop for Point {
+    /// Nobody waits for the server's answer: a point that stays open costs it something until it expires, and that is all.
+    fn drop(&mut self) {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let (api, body) = (self.api.clone(), json!({ "id": std::mem::take(&mut self.id) }));
+            runtime.spawn(async move { api.send(Method::DELETE, "_pit", Some(&body), Safety::Once, api.http.deadline()).await.map(drop) });
+        }
     }
 }

@@ -134,7 +134,7 @@ fn scored(part: &Part, query: &SubQuery, near: &NearQuery, hit: super::api::Hit)
 /// Memory holds the best `k` and one page.
 async fn walk(shared: &Shared, part: &Part, query: &SubQuery, near: &NearQuery, filter: &Json, k: usize) -> Result<Vec<Scored>> {
     let there = part.columns.get(near.column).map(|c| exists(&field("f", c)));
-    let body = json!({
+    let mut body = json!({
         "size": WALK,
         "query": every(there.into_iter().chain([filter.clone()]).collect()),
         "sort": [{ super::document::ID: "asc" }],
@@ -144,20 +144,12 @@ async fn walk(shared: &Shared, part: &Part, query: &SubQuery, near: &NearQuery, 
     let mut best: Vec<Scored> = Vec::new();
     let mut after: Option<String> = None;
     let api = &shared.api;
-    let point = api.open_point(&part.table, api.http.deadline()).await?;
-    let mut body = body;
+    let mut point = api.open_point(&part.table, api.http.deadline()).await?;
     loop {
         if let Some(after) = &after {
             body["search_after"] = json!([after]);
         }
-        let found = api.search_point(&point, body.clone(), api.http.deadline()).await;
-        let hits = match found {
-            Ok(found) => found.hits.hits,
-            Err(error) => {
-                api.close_point(point, api.http.deadline()).await;
-                return Err(error);
-            }
-        };
+        let hits = point.search(body.clone(), api.http.deadline()).await?.hits.hits;
         let count = hits.len();
         after = hits.last().map(|hit| hit.id.clone());
         for hit in hits {
@@ -168,7 +160,6 @@ async fn walk(shared: &Shared, part: &Part, query: &SubQuery, near: &NearQuery, 
             best.truncate(k);
         }
         if count < WALK {
-            api.close_point(point, api.http.deadline()).await;
             return Ok(best);
         }
     }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::driver::Shared;
+use super::api::Point;
 use super::document::{ID, field, segment_field, source_of};
 use super::{codec, near, query, text};
 use crate::driver::{NearQuery, OrderKey, Page, PageStream, Position, Reply, SortKey, SubQuery};
@@ -106,7 +107,7 @@ pub(super) struct Stream {
     query: Arc<SubQuery>,
     /// The columns asked for, and behind them those of the order that are not among them.
     columns: Vec<usize>,
-    point: Option<String>,
+    point: Option<Point>,
     after: Option<Position>,
     /// Rows still to be left out, and still to be given.
     skip: usize,
@@ -162,7 +163,7 @@ impl Stream {
             let full = page.len() == wanted;
             if !full {
                 self.done = true;
-                self.close();
+                self.point = None;
             }
             if let Some(last) = page.len().checked_sub(1) {
                 let row = page.row(last);
@@ -178,7 +179,7 @@ impl Stream {
             let given = self.cut(page);
             if self.left == 0 {
                 self.done = true;
-                self.close();
+                self.point = None;
             }
             if !given.is_empty() || self.done {
                 return Ok((!given.is_empty()).then_some(given));
@@ -224,26 +225,17 @@ impl Stream {
         let found = if single {
             api.search(&self.part.table, &body, deadline).await?
         } else {
-            let point = match self.point.take() {
+            let point = match &mut self.point {
                 Some(point) => point,
-                None => api.open_point(&self.part.table, deadline).await?,
+                none => none.insert(api.open_point(&self.part.table, deadline).await?),
             };
-            match api.search_point(&point, body.clone(), deadline).await {
+            match point.search(body.clone(), deadline).await {
                 // The reader was slower than the point's life. The position says where to go on.
                 Err(error) if error.detail("code") == Some("search_context_missing_exception") => {
-                    let point = api.open_point(&self.part.table, deadline).await?;
-                    let found = api.search_point(&point, body, deadline).await?;
-                    self.point = Some(found.pit_id.clone().unwrap_or(point));
-                    found
+                    let point = self.point.insert(api.open_point(&self.part.table, deadline).await?);
+                    point.search(body, deadline).await?
                 }
-                Err(error) => {
-                    self.point = Some(point);
-                    return Err(error);
-                }
-                Ok(found) => {
-                    self.point = Some(found.pit_id.clone().unwrap_or(point));
-                    found
-                }
+                found => found?,
             }
         };
         let mut page = Page::new(self.columns.len());
@@ -252,20 +244,6 @@ impl Stream {
             page.push(Id::from(hit.id), hit.source.hb.version, values);
         }
         Ok(page)
-    }
-
-    /// Gives the point in time back without waiting for it.
-    fn close(&mut self) {
-        if let (Some(point), Ok(runtime)) = (self.point.take(), tokio::runtime::Handle::try_current()) {
-            let api = self.shared.api.clone();
-            runtime.spawn(async move { api.close_point(point, api.http.deadline()).await });
-        }
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.close();
     }
 }
 

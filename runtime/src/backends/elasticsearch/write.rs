@@ -51,7 +51,7 @@ pub(super) async fn write(shared: &Shared, part: &Part, batch: &WriteBatch) -> R
     let mut written: HashMap<usize, (i64, i64)> = HashMap::new();
     let mut requests = 0;
     for round in 0..ROUNDS {
-        let (changes, _) = decide(shared, part, batch, &open, &written, &mut report, deadline).await?;
+        let changes = decide(shared, part, batch, &open, &written, &mut report, deadline).await?;
         let bulk = bulk(shared, part, changes, deadline, &mut requests).await;
         let outcomes = match bulk {
             Ok(outcomes) => outcomes,
@@ -127,7 +127,7 @@ async fn decide(
     written: &HashMap<usize, (i64, i64)>,
     report: &mut WriteReport,
     deadline: Instant,
-) -> Result<(Vec<Change>, ())> {
+) -> Result<Vec<Change>> {
     let all: Vec<usize> = (0..part.columns.len()).collect();
     let source = if batch.mode == WriteMode::Patch { source_of(part, &all) } else { vec![VERSION.to_owned()] };
     let ids: Vec<&str> = open.iter().map(|row| batch.ids[*row].as_str()).collect();
@@ -168,7 +168,7 @@ async fn decide(
             }
         }
     }
-    Ok((changes, ()))
+    Ok(changes)
 }
 
 /// Whether a row that is there refuses the batch.
