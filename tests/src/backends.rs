@@ -71,6 +71,10 @@ const ALL: Manners = Manners { nul: true, negative_zero: true, unique: true };
 #[cfg(feature = "elasticsearch")]
 const NOT_UNIQUE: Manners = Manners { unique: false, ..ALL };
 
+/// Keeps everything but U+0000 in text.
+#[cfg(feature = "postgres")]
+const NO_NUL: Manners = Manners { nul: false, ..ALL };
+
 macro_rules! tested {
     ($($(#[$meta:meta])* $name:literal = $kind:literal, $variable:expr, $manners:expr, $durable:literal, |$place:pat_param| $backend:expr;)*) => {
         vec![$($(#[$meta])* Tested {
@@ -102,5 +106,9 @@ pub fn all() -> Vec<Tested> {
         "milvus" = "milvus", Some("HEAVENBASE_TEST_MILVUS"), ALL, true, |place| backends::Milvus::url(place.address);
         #[cfg(feature = "milvus")]
         "milvus_lite" = "milvus", Some("HEAVENBASE_TEST_MILVUS_LITE"), ALL, true, |place| backends::Milvus::url(place.address);
+        #[cfg(feature = "postgres")]
+        "postgres" = "postgres", Some("HEAVENBASE_TEST_POSTGRES"), NO_NUL, true, |place| backends::Postgres::url(place.address);
+        #[cfg(feature = "pgvector")]
+        "pgvector" = "pgvector", Some("HEAVENBASE_TEST_PGVECTOR"), NO_NUL, true, |place| backends::PgVector::url(place.address);
     }
 }

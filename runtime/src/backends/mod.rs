@@ -3,6 +3,8 @@
 
 #[cfg(feature = "_http")]
 pub(crate) mod http;
+#[cfg(feature = "_sqlx")]
+pub(crate) mod network;
 mod one_of;
 mod options;
 mod rehearsal;
@@ -11,7 +13,7 @@ mod rows;
 #[cfg(any(feature = "_http", feature = "milvus"))]
 pub(crate) mod secret;
 // What the SQL drivers share; a driver's feature joins the condition: `any(feature = …, feature = …)`.
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "_sqlx"))]
 pub mod sql;
 
 macro_rules! backends {
@@ -40,6 +42,10 @@ backends! {
     elasticsearch: Elasticsearch;
     #[cfg(feature = "milvus")]
     milvus: Milvus;
+    #[cfg(feature = "postgres")]
+    postgres: Postgres;
+    #[cfg(feature = "pgvector")]
+    pgvector: PgVector;
 }
 
 pub use one_of::OneOf;

@@ -1,0 +1,87 @@
+//! Errors of `sqlx` as ours: what kind, and what is known of the outcome.
+
+use sqlx::error::DatabaseError;
+
+use crate::error::{Error, ErrorKind, Status};
+
+/// How far an operation had come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Connecting.
+    Connect,
+    /// Reading: nothing can have changed.
+    Read,
+    /// Writing, before the commit was sent: the server undoes what was done.
+    Write,
+    /// The commit was sent.
+    Commit,
+}
+
+/// What a database's own error comes down to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Meaning {
+    /// The kind.
+    pub kind: ErrorKind,
+    /// What is wrong and the way out, free of values.
+    pub message: &'static str,
+    /// Whether the same call may succeed later.
+    pub temporary: bool,
+    /// Whether the connection is gone with it.
+    pub lost: bool,
+    /// Whether the server's own words may be shown: they hold no stored or bound value.
+    pub quotable: bool,
+}
+
+/// Reads a database's error codes.
+pub(crate) type Codes = fn(&dyn DatabaseError) -> Meaning;
+
+/// Whether the connection was lost, so that another one may do.
+pub(crate) fn is_lost(cause: &sqlx::Error, codes: Codes) -> bool {
+    match cause {
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed | sqlx::Error::BeginFailed => true,
+        sqlx::Error::Database(cause) => codes(&**cause).lost,
+        _ => false,
+    }
+}
+
+/// The error, without any bound value or credential.
+pub(crate) fn error(cause: sqlx::Error, phase: Phase, codes: Codes) -> Error {
+    let lost = is_lost(&cause, codes);
+    let found = match cause {
+        sqlx::Error::Database(cause) => {
+            let meaning = codes(&*cause);
+            let mut found = Error::new(meaning.kind, meaning.message);
+            found = found.with_status(if meaning.temporary { Status::Temporary } else { Status::Permanent });
+            if let Some(code) = cause.code() {
+                found = found.with("code", code);
+            }
+            if meaning.quotable {
+                found = found.with("server", cause.message());
+            }
+            found
+        }
+        sqlx::Error::Io(cause) => Error::new(ErrorKind::Unavailable, "the connection to the server failed").caused_by(cause),
+        sqlx::Error::Tls(cause) if phase == Phase::Connect => {
+            Error::new(ErrorKind::Unavailable, "no encrypted connection to the server: check the TLS options").caused_by(cause)
+        }
+        sqlx::Error::Configuration(_) => {
+            Error::new(ErrorKind::InvalidSchema, "the address cannot be read: it has the form scheme://user:password@host:port/database")
+        }
+        sqlx::Error::PoolTimedOut => Error::new(
+            ErrorKind::Unavailable,
+            "no connection was free or could be made in time: the server is gone, or raise max_connections",
+        ),
+        sqlx::Error::PoolClosed => Error::new(ErrorKind::Unavailable, "the connections are closed"),
+        _ if lost => Error::new(ErrorKind::Unavailable, "the connection to the server broke"),
+        // Texts of these may repeat what was being read.
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
+            Error::new(ErrorKind::Corrupt, "the server's answer has another type than the field")
+        }
+        other => Error::new(ErrorKind::Backend, "the statement failed in the client").caused_by(other),
+    };
+    match phase {
+        Phase::Commit if lost => found.with_status(Status::Unknown),
+        _ if lost => found.with_status(Status::Temporary),
+        _ => found,
+    }
+}

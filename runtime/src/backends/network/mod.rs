@@ -1,0 +1,11 @@
+//! What the SQL drivers over the network share: the pool's settings, the one place where built text becomes a
+//! statement of `sqlx`, errors by what is known of the outcome, and the page stream along the order.
+
+pub(crate) mod failure;
+mod pages;
+mod settings;
+mod text;
+
+pub(crate) use pages::{Pages, Reader};
+pub(crate) use settings::PoolSettings;
+pub(crate) use text::audited;

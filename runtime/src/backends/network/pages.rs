@@ -1,0 +1,109 @@
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::backends::sql::{Dialect, Statement, select};
+use crate::driver::{Page, PageStream, Position, Reply, SortKey, SubQuery};
+use crate::error::Result;
+use crate::schema::Part;
+use crate::types::Value;
+
+/// Most rows of one page: a page is one answer of the server, held in memory.
+const MOST_ROWS: usize = 8_192;
+
+/// What a driver gives to be read page by page.
+pub(crate) trait Reader: Send + Sync + 'static {
+    /// The dialect its statements are written in.
+    fn dialect(&self) -> &dyn Dialect;
+
+    /// Runs a select of [`select::select`]: id, version, `columns`, and a score when `scored`.
+    fn read(&self, part: &Part, statement: Statement, columns: &[usize], scored: bool) -> impl Future<Output = Result<Page>> + Send;
+
+    /// Runs a search: all its hits, best first.
+    fn search(&self, part: &Part, query: &SubQuery) -> impl Future<Output = Result<Page>> + Send;
+}
+
+/// A sub-query under way: each page is a statement of its own that starts after the last row of the one before, so that
+/// no connection is held between pages.
+pub(crate) struct Pages<R> {
+    reader: Arc<R>,
+    part: Arc<Part>,
+    query: Arc<SubQuery>,
+    columns: Vec<usize>,
+    after: Option<Position>,
+    offset: usize,
+    left: Option<usize>,
+    rows: usize,
+    done: bool,
+}
+
+impl<R: Reader> Pages<R> {
+    /// Starts a sub-query; nothing runs yet.
+    pub fn new(reader: Arc<R>, part: Arc<Part>, query: Arc<SubQuery>) -> Self {
+        Pages {
+            columns: select::selected_columns(&query),
+            after: query.after.clone(),
+            offset: query.offset,
+            left: query.limit,
+            rows: query.page_rows.clamp(1, MOST_ROWS),
+            done: query.filter.is_none() || query.limit == Some(0) || query.ids.as_ref().is_some_and(|ids| ids.is_empty()),
+            reader,
+            part,
+            query,
+        }
+    }
+
+    async fn advance(&mut self) -> Result<Option<Page>> {
+        if self.done {
+            return Ok(None);
+        }
+        if self.query.near.is_some() {
+            self.done = true;
+            let page = self.reader.search(&self.part, &self.query).await?;
+            return Ok(Some(page).filter(|page| !page.is_empty()));
+        }
+        let wanted = self.left.map_or(self.rows, |left| left.min(self.rows));
+        let statement = select::select(self.reader.dialect(), &self.part, &self.query, self.after.as_ref(), Some(wanted), self.offset)?;
+        let page = self.reader.read(&self.part, statement, &self.columns, false).await?;
+        self.offset = 0;
+        self.rows = (self.rows * 2).min(MOST_ROWS);
+        self.left = self.left.map(|left| left - page.len().min(left));
+        self.done = page.len() < wanted || self.left == Some(0);
+        if !self.done {
+            self.after = self.position(&page);
+        }
+        Ok(Some(self.trimmed(page)).filter(|page| !page.is_empty()))
+    }
+
+    /// Where the page ends.
+    fn position(&self, page: &Page) -> Option<Position> {
+        let last = page.len().checked_sub(1)?;
+        let row = page.row(last);
+        let key = |key: SortKey| match key {
+            SortKey::Id => Value::Text(page.ids[last].as_str().to_owned()),
+            SortKey::Column(column) => self.columns.iter().position(|c| *c == column).map_or(Value::Null, |i| row[i].clone()),
+        };
+        Some(Position { keys: self.query.order.iter().map(|order| key(order.key)).collect(), id: page.ids[last].clone() })
+    }
+
+    /// The page without the columns that were read for the position alone.
+    fn trimmed(&self, mut page: Page) -> Page {
+        let wanted = self.query.columns.len();
+        if page.width == wanted {
+            return page;
+        }
+        let width = page.width;
+        let mut values = Vec::with_capacity(page.len() * wanted);
+        for row in page.values.chunks_exact_mut(width) {
+            values.extend(row[..wanted].iter_mut().map(Value::take));
+        }
+        page.width = wanted;
+        page.values = values;
+        page
+    }
+}
+
+impl<R: Reader> PageStream for Pages<R> {
+    fn next_page(&mut self) -> Reply<'_, Option<Page>> {
+        Reply::later(self.advance())
+    }
+}

@@ -1,0 +1,46 @@
+use std::time::Duration;
+
+use sqlx::pool::PoolOptions;
+use sqlx::{Connection, Database};
+
+/// How many connections, and how long to wait for what.
+#[derive(Clone, Debug)]
+pub(crate) struct PoolSettings {
+    /// Most connections at once.
+    pub max_connections: u32,
+    /// How long to wait for a free connection, or a new one.
+    pub acquire_timeout: Duration,
+    /// How long an idle connection is kept.
+    pub idle_timeout: Duration,
+    /// How long one statement may run; zero for no limit.
+    pub statement_timeout: Duration,
+}
+
+impl Default for PoolSettings {
+    fn default() -> Self {
+        PoolSettings {
+            max_connections: 10,
+            acquire_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(600),
+            statement_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// A connection idle for longer than this is asked whether it still lives before it is used; one used just now is not,
+/// because that question would double the cost of a point read.
+const TRUSTED: Duration = Duration::from_secs(2);
+
+impl PoolSettings {
+    /// The pool's options for a kind of database.
+    pub fn options<DB: Database>(&self) -> PoolOptions<DB> {
+        PoolOptions::new()
+            .max_connections(self.max_connections.max(1))
+            .acquire_timeout(self.acquire_timeout)
+            .idle_timeout(self.idle_timeout)
+            .test_before_acquire(false)
+            .before_acquire(|connection: &mut DB::Connection, meta| {
+                Box::pin(async move { Ok(meta.idle_for < TRUSTED || connection.ping().await.is_ok()) })
+            })
+    }
+}

@@ -1,0 +1,176 @@
+//! The pool, and statements run on it: reads, with another connection where one was lost.
+
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx::{PgPool, Postgres};
+
+use super::codec::{self, Parameter};
+use super::dialect::PostgresDialect;
+use super::{failure, vectors};
+use crate::backends::network::failure::Phase;
+use crate::backends::network::{Reader, audited};
+use crate::backends::sql::{Dialect, Statement, select};
+use crate::driver::{Aggregate, AggregateFunction, Group, Page, SubQuery};
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::Part;
+use crate::types::{Decimal, LogicalType, Value};
+
+/// Most attempts of one operation.
+const ATTEMPTS: u32 = 12;
+
+/// What the driver and its page streams share.
+pub(super) struct Core {
+    pub(super) pool: PgPool,
+    pub(super) dialect: PostgresDialect,
+}
+
+/// Binds a statement's values.
+pub(super) fn bound(statement: &Statement) -> Vec<Parameter> {
+    statement.values.iter().map(codec::parameter).collect()
+}
+
+/// A statement ready to run.
+pub(super) fn query(
+    text: &str,
+    parameters: &[Parameter],
+    persistent: bool,
+) -> Result<sqlx::query::Query<'static, Postgres, PgArguments>> {
+    let arguments = codec::arguments(parameters.iter().cloned())?;
+    Ok(sqlx::query_with(audited(text.to_owned()), arguments).persistent(persistent))
+}
+
+/// Runs a statement on one connection, in the course of a write.
+pub(super) async fn run(connection: &mut PgConnection, statement: &Statement) -> Result<Vec<PgRow>, sqlx::Error> {
+    let arguments = codec::arguments(bound(statement)).map_err(|cause| sqlx::Error::Encode(cause.into()))?;
+    // Each is run rarely, and tables change under them.
+    sqlx::query_with(audited(statement.text.clone()), arguments).persistent(false).fetch_all(connection).await
+}
+
+impl Core {
+    /// How often an operation that found its connection dead is tried: each may meet another dead one in the pool.
+    pub(super) fn attempts(&self) -> u32 {
+        (self.pool.size() + 2).min(ATTEMPTS)
+    }
+
+    /// Runs a statement that only reads.
+    pub(super) async fn rows(&self, text: &str, parameters: &[Parameter]) -> Result<Vec<PgRow>> {
+        let mut attempt = 1;
+        let mut persistent = true;
+        loop {
+            match query(text, parameters, persistent)?.fetch_all(&self.pool).await {
+                Ok(rows) => return Ok(rows),
+                Err(cause) if failure::is_lost(&cause) && attempt < self.attempts() => attempt += 1,
+                Err(cause) if persistent && failure::is_stale_plan(&cause) => persistent = false,
+                Err(cause) => return Err(failure::error(cause, Phase::Read)),
+            }
+        }
+    }
+
+    /// Runs a select of rows.
+    pub(super) async fn page(&self, part: &Part, text: &str, parameters: &[Parameter], columns: &[usize], scored: bool) -> Result<Page> {
+        let rows = self.rows(text, parameters).await?;
+        let mut page = Page::new(columns.len());
+        for row in &rows {
+            page.ids.push(codec::read_id(row, 0)?);
+            page.versions.push(codec::read_whole(row, 1)?);
+            for (i, &position) in columns.iter().enumerate() {
+                let column = &part.columns[position];
+                let value = codec::read(row, i + 2, &column.logical, part.is_mapped());
+                page.values.push(value.map_err(|e| e.of_entity(part.entity.name).at_field(column.name))?);
+            }
+            if scored {
+                page.scores.push(codec::read_float(row, columns.len() + 2)?);
+            }
+        }
+        Ok(page)
+    }
+
+    /// Runs an aggregation.
+    pub(super) async fn groups(&self, part: &Part, query: &Aggregate) -> Result<Vec<Group>> {
+        let statement = crate::backends::sql::aggregate::aggregate(&self.dialect, part, query)?;
+        let rows = self.rows(&statement.text, &bound(&statement)).await?;
+        let mapped = part.is_mapped();
+        let mut groups = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let mut group = Group { keys: Vec::with_capacity(query.keys.len()), measures: Vec::with_capacity(query.measures.len()) };
+            for (i, &key) in query.keys.iter().enumerate() {
+                group.keys.push(codec::read(row, i, &part.columns[key].logical, mapped)?);
+            }
+            for (i, measure) in query.measures.iter().enumerate() {
+                let at = query.keys.len() + i;
+                let logical = measure.column.map_or(LogicalType::INT, |column| part.columns[column].logical);
+                group.measures.push(match measure.function {
+                    AggregateFunction::Count | AggregateFunction::CountDistinct => Value::Int(codec::read_whole(row, at)?),
+                    AggregateFunction::Avg => codec::read(row, at, &LogicalType::Float, false)?,
+                    AggregateFunction::Sum if !matches!(logical, LogicalType::Float) => {
+                        sum(codec::read(row, at, &LogicalType::TEXT, false)?, &logical)?
+                    }
+                    _ => codec::read(row, at, &logical, mapped)?,
+                });
+            }
+            groups.push(group);
+        }
+        Ok(groups)
+    }
+
+    async fn hits(&self, part: &Part, query: &SubQuery) -> Result<Page> {
+        let statement = select::select(&self.dialect, part, query, None, query.limit, 0)?;
+        self.page(part, &statement.text, &bound(&statement), &select::selected_columns(query), true).await
+    }
+}
+
+/// A sum that came as text, of any length.
+fn sum(text: Value, logical: &LogicalType) -> Result<Value> {
+    let Value::Text(text) = text else { return Ok(Value::Null) };
+    let overflow =
+        || Error::new(ErrorKind::LimitExceeded, "the sum overflows the field's type: filter to fewer rows, or sum in the application");
+    if matches!(logical, LogicalType::Decimal { .. }) {
+        // Zeros at the end are none of the value, and may be too many.
+        let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+        return Decimal::from_str_exact(text).map(Value::Decimal).map_err(|_| overflow());
+    }
+    text.parse().map(Value::Int).map_err(|_| overflow())
+}
+
+/// The page with the best score first, then by id: an index may give ties, and halves of vectors, in another order.
+fn ranked(page: Page) -> Page {
+    let mut order: Vec<usize> = (0..page.len()).collect();
+    order.sort_by(|&a, &b| page.scores[b].total_cmp(&page.scores[a]).then_with(|| page.ids[a].cmp(&page.ids[b])));
+    if order.is_sorted() {
+        return page;
+    }
+    let mut ranked = Page::new(page.width);
+    for row in order {
+        ranked.push(page.ids[row].clone(), page.versions[row], page.row(row).iter().cloned());
+        ranked.scores.push(page.scores[row]);
+    }
+    ranked
+}
+
+impl Reader for Core {
+    fn dialect(&self) -> &dyn Dialect {
+        &self.dialect
+    }
+
+    async fn read(&self, part: &Part, statement: Statement, columns: &[usize], scored: bool) -> Result<Page> {
+        self.page(part, &statement.text, &bound(&statement), columns, scored).await
+    }
+
+    async fn search(&self, part: &Part, query: &SubQuery) -> Result<Page> {
+        let Some(near) = &query.near else { return Ok(Page::new(query.columns.len())) };
+        let indexed = part.columns.get(near.column).and_then(vectors::method).is_some();
+        // Few candidates are ranked sooner than an index is walked until enough of them are met.
+        let mut exact = near.exact || !indexed || query.ids.is_some();
+        loop {
+            let mut asked = query.clone();
+            if let Some(near) = &mut asked.near {
+                near.exact = exact;
+            }
+            let page = self.hits(part, &asked).await?;
+            // An index that gave up before it found enough rows may have missed some that match.
+            if exact || page.len() >= near.k.min(query.limit.unwrap_or(usize::MAX)) {
+                return Ok(ranked(page));
+            }
+            exact = true;
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Creating parts, checking them against the manifest, adding columns, dropping.
+
+use sqlx::PgConnection;
+
+use super::core::{Core, run};
+use super::{codec, failure, vectors, words, write};
+use crate::backends::network::failure::Phase;
+use crate::backends::sql::manifest::{self, Manifest};
+use crate::backends::sql::{Sql, Statement, ddl};
+use crate::capability::Placement;
+use crate::driver::Ensured;
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::{Column, Part};
+use crate::types::Value;
+
+/// What the transactions that create and drop hold, one at a time in a database: the bytes of `hbschema`.
+const LOCK: i64 = i64::from_be_bytes(*b"hbschema");
+
+async fn execute(connection: &mut PgConnection, statement: &Statement) -> Result<()> {
+    run(connection, statement).await.map(drop).map_err(|cause| failure::error(cause, Phase::Write))
+}
+
+async fn rows(connection: &mut PgConnection, statement: &Statement) -> Result<Vec<sqlx::postgres::PgRow>> {
+    run(connection, statement).await.map_err(|cause| failure::error(cause, Phase::Write))
+}
+
+fn own(text: &str, values: Vec<Value>) -> Statement {
+    Statement { text: text.to_owned(), values }
+}
+
+async fn is_there(connection: &mut PgConnection, table: &str) -> Result<bool> {
+    let text = "SELECT 1::bigint FROM pg_catalog.pg_class c WHERE c.relname::text = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
+                AND pg_catalog.pg_table_is_visible(c.oid)";
+    Ok(!rows(connection, &own(text, vec![Value::Text(table.to_owned())])).await?.is_empty())
+}
+
+async fn noted(core: &Core, connection: &mut PgConnection, part: &Part) -> Result<Option<Manifest>> {
+    if !is_there(connection, manifest::TABLE).await? {
+        return Ok(None);
+    }
+    let found = rows(connection, &manifest::read(&core.dialect, part)).await?;
+    found.first().map(|row| codec::read_text(row, 0).and_then(|text| Manifest::from_json(&text))).transpose()
+}
+
+/// Creates the part, or adds what it lacks: all of it or nothing.
+pub(super) async fn ensure(core: &Core, part: &Part) -> Result<Ensured> {
+    check(core, part)?;
+    let mut transaction = core.pool.begin().await.map_err(|cause| failure::error(cause, Phase::Write))?;
+    let connection = &mut *transaction;
+    if part.is_mapped() {
+        return mapped(connection, part).await;
+    }
+    execute(connection, &own("SELECT pg_catalog.pg_advisory_xact_lock($1)", vec![Value::Int(LOCK)])).await?;
+    let mut ensured = Ensured::default();
+    if part.columns.iter().any(|column| core.dialect.vectors && column.placement == Placement::VectorIndex) {
+        extension(connection).await?;
+    }
+    execute(connection, &manifest::create(&core.dialect)).await?;
+    match noted(core, connection, part).await? {
+        None => {
+            if is_there(connection, &part.table).await? {
+                let why = format!(
+                    "a table `{}` is there that HeavenBase did not create: map it with #[entity(table = …)], or choose another name",
+                    part.table
+                );
+                return Err(Error::new(ErrorKind::SchemaMismatch, why).of_entity(part.entity.name));
+            }
+            execute(connection, &ddl::create_table(&core.dialect, part)).await?;
+            for column in &part.columns {
+                add_words(core, connection, part, column).await?;
+            }
+            ensured.created = true;
+        }
+        Some(found) => {
+            if !is_there(connection, &part.table).await? {
+                let why = format!("the table `{}` is gone, although the manifest names it: drop the entity to start anew", part.table);
+                return Err(Error::new(ErrorKind::SchemaMismatch, why).of_entity(part.entity.name));
+            }
+            for column in found.additions(part)?.into_iter().filter_map(|i| part.columns.get(i)) {
+                execute(connection, &ddl::add_column(&core.dialect, part, column)).await?;
+                add_words(core, connection, part, column).await?;
+                if let Some(fill) = write::fill(core, part, column)? {
+                    execute(connection, &fill).await?;
+                }
+                ensured.added.push(column.name.to_owned());
+            }
+        }
+    }
+    for index in ddl::create_indexes(&core.dialect, part) {
+        execute(connection, &index).await?;
+    }
+    for column in part.columns.iter().filter(|_| core.dialect.vectors) {
+        if let Some(index) = vectors::create_index(&core.dialect, part, column)? {
+            execute(connection, &index).await?;
+        }
+    }
+    if ensured.created || !ensured.added.is_empty() {
+        execute(connection, &manifest::remove(&core.dialect, part)).await?;
+        execute(connection, &manifest::note(&core.dialect, part)?).await?;
+    }
+    transaction.commit().await.map_err(|cause| failure::error(cause, Phase::Commit))?;
+    Ok(ensured)
+}
+
+/// What the entity asks for that can be refused before anything runs.
+fn check(core: &Core, part: &Part) -> Result<()> {
+    for column in &part.columns {
+        if let Some(index) = column.index
+            && !(core.dialect.vectors && column.placement == Placement::VectorIndex)
+            && (!index.method.is_empty() || !index.parameters.is_empty())
+        {
+            let why = format!("no index method `{}` on a {} field here: say `index` alone", index.method, column.logical.class());
+            return Err(Error::new(ErrorKind::InvalidSchema, why).of_entity(part.entity.name).at_field(column.name));
+        }
+    }
+    Ok(())
+}
+
+async fn extension(connection: &mut PgConnection) -> Result<()> {
+    let found = own("SELECT extversion::text FROM pg_catalog.pg_extension WHERE extname = 'vector'", Vec::new());
+    if rows(connection, &found).await?.is_empty() {
+        execute(connection, &own("CREATE EXTENSION IF NOT EXISTS vector", Vec::new())).await.map_err(|cause| {
+            let why = "the database has no extension `vector`, and it could not be created: have its owner run CREATE EXTENSION vector";
+            Error::new(ErrorKind::Unsupported, why).caused_by(cause)
+        })?;
+    }
+    Ok(())
+}
+
+/// The words of a text column, beside it, with their index.
+async fn add_words(core: &Core, connection: &mut PgConnection, part: &Part, column: &Column) -> Result<()> {
+    if column.placement != Placement::InvertedIndex {
+        return Ok(());
+    }
+    let mut add = Sql::new(&core.dialect);
+    add.push("ALTER TABLE ").name(&part.table).push(" ADD COLUMN ").name(&words::name(column)).push(" text[] COLLATE \"C\"");
+    execute(connection, &add.finish()).await?;
+    let mut index = Sql::new(&core.dialect);
+    index.push("CREATE INDEX ").name(&ddl::child_name(&core.dialect, part, Some(column), "words")).push(" ON ").name(&part.table);
+    index.push(" USING gin (").name(&words::name(column)).push(")");
+    execute(connection, &index.finish()).await
+}
+
+/// A table that exists already: its columns must be there, and it is left as it is.
+async fn mapped(connection: &mut PgConnection, part: &Part) -> Result<Ensured> {
+    let refuse = |why: String| Error::new(ErrorKind::SchemaMismatch, why).of_entity(part.entity.name);
+    if !is_there(connection, &part.table).await? {
+        return Err(refuse(format!("the table `{}` that the entity maps is not there", part.table)));
+    }
+    let text = "SELECT a.attname::text FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
+                WHERE c.relname::text = $1 AND pg_catalog.pg_table_is_visible(c.oid) AND a.attnum > 0 AND NOT a.attisdropped";
+    let found = rows(connection, &own(text, vec![Value::Text(part.table.clone())])).await?;
+    let found = found.iter().map(|row| codec::read_text(row, 0)).collect::<Result<Vec<String>>>()?;
+    if !found.iter().any(|name| name == part.id_column()) {
+        let why = format!("the table `{}` has no column `{}` for the id: name it with id_column = …", part.table, part.id_column());
+        return Err(refuse(why));
+    }
+    for column in &part.columns {
+        if !found.contains(&column.physical) {
+            return Err(refuse(format!("the table `{}` has no column `{}`", part.table, column.physical)).at_field(column.name));
+        }
+        if column.placement == Placement::InvertedIndex {
+            let why = "a mapped table has no column for words: store the field as InlineColumn".to_owned();
+            return Err(refuse(why).at_field(column.name));
+        }
+    }
+    Ok(Ensured::default())
+}
+
+/// Drops the part and what belongs to it. A mapped table stays.
+pub(super) async fn drop_part(core: &Core, part: &Part) -> Result<bool> {
+    if part.is_mapped() {
+        return Ok(false);
+    }
+    let mut transaction = core.pool.begin().await.map_err(|cause| failure::error(cause, Phase::Write))?;
+    let connection = &mut *transaction;
+    execute(connection, &own("SELECT pg_catalog.pg_advisory_xact_lock($1)", vec![Value::Int(LOCK)])).await?;
+    let Some(found) = noted(core, connection, part).await? else { return Ok(false) };
+    if found.namespace != *part.namespace || found.entity != part.entity.name {
+        // Says whose table it is.
+        found.additions(part)?;
+    }
+    execute(connection, &ddl::drop_table(&core.dialect, &part.table)).await?;
+    execute(connection, &manifest::remove(&core.dialect, part)).await?;
+    transaction.commit().await.map_err(|cause| failure::error(cause, Phase::Commit))?;
+    Ok(true)
+}

@@ -1,0 +1,39 @@
+//! PostgreSQL over `sqlx`; with pgvector as [`PgVector`](super::PgVector).
+//!
+//! - Text lies under the collation `C`, so it compares and sorts by bytes whatever the database's own order is. The
+//!   database must be encoded in UTF-8.
+//! - Timestamps, dates and durations are numbers (microseconds, days): Postgres' own types begin in 4713 BC, later than
+//!   ours. In mapped tables they are `timestamptz` and `date`.
+//! - JSON is `jsonb`. Numbers keep their kind; `-0.0` within JSON loses its sign (float fields keep it).
+//! - **U+0000** can be stored neither in text nor in JSON there: a write with it is refused with
+//!   [`InvalidValue`](crate::ErrorKind::InvalidValue), naming the field. Asking with it finds nothing.
+//! - A write is one statement whatever the number of rows, in one transaction.
+
+mod codec;
+mod config;
+mod core;
+mod dialect;
+mod driver;
+mod ensure;
+mod failure;
+mod json;
+mod nul;
+mod pattern;
+mod vectors;
+mod words;
+mod write;
+
+pub(in crate::backends) use config::{Options, connection_options, open};
+pub use config::{Postgres, Tls};
+pub use driver::PostgresDriver;
+
+use std::sync::Arc;
+
+use crate::driver::Driver;
+use crate::error::Result;
+
+impl super::Connect for Postgres {
+    async fn connect(self) -> Result<Arc<dyn Driver>> {
+        open(self.options, false, &[]).await
+    }
+}

@@ -1,0 +1,124 @@
+//! pgvector in SQL: scores, the order that an index serves, and the indexes themselves.
+
+use crate::backends::sql::{Dialect, Sql, Statement, Term, ddl};
+use crate::capability::Placement;
+use crate::driver::NearQuery;
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::{Column, Index, Part};
+use crate::types::{LogicalType, Metric, Value};
+
+/// Most dimensions that an index takes of `vector`, and of `halfvec`.
+const INDEXED: u32 = 2_000;
+const INDEXED_HALF: u32 = 4_000;
+
+/// How a column is indexed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Method {
+    name: &'static str,
+    half: bool,
+}
+
+/// The index of a column, if it asks for one and one is possible.
+pub(super) fn method(column: &Column) -> Option<Method> {
+    let (Some(index), LogicalType::Vector(length), Placement::VectorIndex) = (column.index, column.logical, column.placement) else {
+        return None;
+    };
+    let half = length > INDEXED || index.parameters.iter().any(|(name, value)| *name == "half" && *value != 0);
+    let name = if index.method.is_empty() { "hnsw" } else { index.method };
+    (length <= INDEXED_HALF).then_some(Method { name, half })
+}
+
+fn vector(sql: &mut Sql<'_>, near: &NearQuery, half: bool) {
+    sql.bind(Value::Vector(near.vector.clone())).push(if half { "::halfvec" } else { "::vector" });
+}
+
+fn operator(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Cosine => " <=> ",
+        Metric::L2 => " <-> ",
+        Metric::Dot => " <#> ",
+    }
+}
+
+/// Writes the score: of the whole vector, also where the index keeps halves.
+pub(super) fn score(sql: &mut Sql<'_>, term: &Term<'_>, near: &NearQuery) -> Result<()> {
+    sql.push(if near.metric == Metric::Cosine { "1 - (" } else { "-(" });
+    term.write_column(sql);
+    sql.push(operator(near.metric));
+    vector(sql, near, false);
+    sql.push(")");
+    Ok(())
+}
+
+/// Writes what a search is ordered by: the distance as the index knows it, or (exact, or without an index) the score,
+/// which no index serves.
+pub(super) fn order(sql: &mut Sql<'_>, term: &Term<'_>, near: &NearQuery) -> Result<()> {
+    let Some(method) = term.column.and_then(method).filter(|_| !near.exact) else {
+        sql.push("\"_hb_score\" DESC");
+        return Ok(());
+    };
+    if method.half {
+        sql.push("(");
+        term.write_column(sql);
+        sql.push("::halfvec(").number(near.vector.len()).push("))");
+    } else {
+        term.write_column(sql);
+    }
+    sql.push(operator(near.metric));
+    vector(sql, near, method.half);
+    Ok(())
+}
+
+/// The parameters that a method takes, besides `half`.
+fn known(method: &str) -> Option<&'static [&'static str]> {
+    match method {
+        "hnsw" => Some(&["m", "ef_construction"]),
+        "ivfflat" => Some(&["lists"]),
+        _ => None,
+    }
+}
+
+/// The statement that creates a column's index.
+///
+/// # Errors
+/// [`ErrorKind::InvalidSchema`] for a method or parameter that pgvector does not have.
+pub(super) fn create_index(dialect: &dyn Dialect, part: &Part, column: &Column) -> Result<Option<Statement>> {
+    let (Some(Index { parameters, .. }), Placement::VectorIndex) = (column.index, column.placement) else { return Ok(None) };
+    let invalid = |why: String| Error::new(ErrorKind::InvalidSchema, why).of_entity(part.entity.name).at_field(column.name);
+    let LogicalType::Vector(length) = column.logical else { return Ok(None) };
+    let Some(method) = method(column) else {
+        return Err(invalid(format!("pgvector indexes at most {INDEXED_HALF} dimensions, the field has {length}: leave the index out")));
+    };
+    let Some(takes) = known(method.name) else {
+        return Err(invalid(format!("pgvector has no index method `{}`: use hnsw or ivfflat", method.name)));
+    };
+    let mut sql = Sql::new(dialect);
+    sql.push("CREATE INDEX IF NOT EXISTS ").name(&ddl::index_name(dialect, part, &[column], false)).push(" ON ").name(&part.table);
+    sql.push(if method.name == "hnsw" { " USING hnsw (" } else { " USING ivfflat (" });
+    if method.half {
+        sql.push("(").name(&column.physical).push("::halfvec(").number(length as usize).push("))");
+    } else {
+        sql.name(&column.physical);
+    }
+    sql.push(match (column.metric.unwrap_or_default(), method.half) {
+        (Metric::Cosine, false) => " vector_cosine_ops)",
+        (Metric::L2, false) => " vector_l2_ops)",
+        (Metric::Dot, false) => " vector_ip_ops)",
+        (Metric::Cosine, true) => " halfvec_cosine_ops)",
+        (Metric::L2, true) => " halfvec_l2_ops)",
+        (Metric::Dot, true) => " halfvec_ip_ops)",
+    });
+    let mut opened = false;
+    for (name, value) in parameters.iter().filter(|(name, _)| *name != "half") {
+        let Some(name) = takes.iter().find(|known| *known == name) else {
+            return Err(invalid(format!("{} has no parameter `{name}`: it takes half, {}", method.name, takes.join(", "))));
+        };
+        let value = usize::try_from(*value).map_err(|_| invalid(format!("the parameter `{name}` is a number from 1")))?;
+        sql.push(if std::mem::replace(&mut opened, true) { ", " } else { " WITH (" });
+        sql.push(name).push(" = ").number(value);
+    }
+    if opened {
+        sql.push(")");
+    }
+    Ok(Some(sql.finish()))
+}

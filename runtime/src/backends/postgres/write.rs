@@ -1,0 +1,317 @@
+//! Batches as one statement each: every column is one array, which `UNNEST` turns into rows.
+
+use sqlx::postgres::PgRow;
+
+use super::codec::{self, Parameter, oid};
+use super::core::{Core, query};
+use super::dialect::bulk_type;
+use super::{failure, nul, words};
+use crate::backends::network::failure::Phase;
+use crate::backends::sql::{Dialect, Sql, Statement, ddl, select};
+use crate::driver::{WriteBatch, WriteMode, WriteReport};
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::{Column, Part, VERSION_COLUMN};
+use crate::types::{Id, Value};
+
+/// Most attempts when another session wrote the same rows at the same time.
+const CONFLICTS: u32 = 5;
+
+/// A batch as a statement that returns the ids it wrote.
+struct Bulk {
+    text: String,
+    parameters: Vec<Parameter>,
+    /// The rows in the order of their ids: every session then locks rows in the same order.
+    order: Vec<usize>,
+}
+
+/// One array a column: its name, its parameter's type and what the rows' values are cast to.
+struct Carried {
+    physical: String,
+    array: &'static str,
+    cast: Option<String>,
+    parameter: Parameter,
+}
+
+fn carried(core: &Core, part: &Part, batch: &WriteBatch, order: &[usize]) -> Result<Vec<Carried>> {
+    let mut all = Vec::with_capacity(batch.columns.len());
+    for (i, &position) in batch.columns.iter().enumerate() {
+        let column: &Column =
+            part.columns.get(position).ok_or_else(|| Error::new(ErrorKind::Internal, "a column position outside of the part"))?;
+        let (array_oid, array, cast) = bulk_type(column, part.is_mapped(), core.dialect.vectors);
+        let mut values = Vec::with_capacity(order.len());
+        for &row in order {
+            let value = &batch.row(row)[i];
+            nul::check(value, column.name)?;
+            values.push(carried_value(core, part, column, value));
+        }
+        let parameter = codec::array(array_oid, values.iter());
+        all.push(Carried { physical: column.physical.clone(), array, cast, parameter });
+        if column.placement == crate::capability::Placement::InvertedIndex {
+            let values: Vec<Value> = order.iter().map(|&row| words_value(&batch.row(row)[i])).collect();
+            let parameter = codec::array(oid::TEXT_ARRAY, values.iter());
+            let (physical, cast) = (words::name(column), Some("text[]".to_owned()));
+            all.push(Carried { physical, array: "text[]", cast, parameter });
+        }
+    }
+    Ok(all)
+}
+
+fn words_value(value: &Value) -> Value {
+    match words::of(value) {
+        Value::List(items) => Value::Text(codec::list_text(&items)),
+        other => other,
+    }
+}
+
+/// A value as an item of its column's array.
+fn carried_value(core: &Core, part: &Part, column: &Column, value: &Value) -> Value {
+    match value {
+        Value::List(items) => Value::Text(codec::list_text(items)),
+        Value::Vector(numbers) if core.dialect.vectors && column.placement == crate::capability::Placement::VectorIndex => {
+            Value::Text(codec::vector_text(numbers, '[', ']'))
+        }
+        Value::Vector(numbers) => Value::Text(codec::vector_text(numbers, '{', '}')),
+        other if part.is_mapped() => other.clone(),
+        other => core.dialect.stored(&column.logical, other.clone()),
+    }
+}
+
+impl Bulk {
+    fn new(core: &Core, part: &Part, batch: &WriteBatch) -> Result<Self> {
+        let mut order: Vec<usize> = (0..batch.len()).collect();
+        order.sort_unstable_by(|&a, &b| batch.ids[a].cmp(&batch.ids[b]));
+        let ids: Vec<Value> = order.iter().map(|&row| Value::Text(batch.ids[row].as_str().to_owned())).collect();
+        let mut parameters = vec![codec::array(oid::TEXT_ARRAY, ids.iter()), codec::parameter(&Value::Int(batch.version))];
+        let mut sql = Sql::new(&core.dialect);
+        if batch.mode == WriteMode::Delete {
+            delete(&mut sql, part);
+            if part.is_mapped() {
+                parameters.truncate(1);
+            }
+            return Ok(Bulk { text: sql.finish().text, parameters, order });
+        }
+        let carried = carried(core, part, batch, &order)?;
+        let expected = batch.mode == WriteMode::Patch && !batch.expected.is_empty() && !part.is_mapped();
+        parameters.extend(carried.iter().map(|column| column.parameter.clone()));
+        if expected {
+            let versions: Vec<Value> = order.iter().map(|&row| Value::Int(batch.expected[row])).collect();
+            parameters.push(codec::array(oid::INT8_ARRAY, versions.iter()));
+        }
+        match batch.mode {
+            WriteMode::Patch => patch(&mut sql, part, &carried, expected),
+            mode => put(&mut sql, part, &carried, mode == WriteMode::Upsert),
+        }
+        Ok(Bulk { text: sql.finish().text, parameters, order })
+    }
+}
+
+/// `UNNEST($1::text[], $3::bigint[], …) AS u(id, c0, …)`; the version is `$2`.
+fn unnest(sql: &mut Sql<'_>, columns: &[Carried], expected: bool) {
+    sql.push(" FROM UNNEST($1::text[]");
+    for (i, column) in columns.iter().enumerate() {
+        sql.push(", $").number(i + 3).push("::").push(column.array);
+    }
+    if expected {
+        sql.push(", $").number(columns.len() + 3).push("::bigint[]");
+    }
+    sql.push(") AS u(id");
+    for i in 0..columns.len() {
+        sql.push(", c").number(i);
+    }
+    sql.push(if expected { ", expected)" } else { ")" });
+}
+
+fn item(sql: &mut Sql<'_>, i: usize, column: &Carried) {
+    sql.push("u.c").number(i);
+    if let Some(cast) = &column.cast {
+        sql.push("::").push_type(cast);
+    }
+}
+
+fn put(sql: &mut Sql<'_>, part: &Part, columns: &[Carried], replace: bool) {
+    sql.push("INSERT INTO ").name(&part.table).push(" AS t (").name(part.id_column());
+    let versioned = !part.is_mapped();
+    if versioned {
+        sql.push(", ").name(VERSION_COLUMN);
+    }
+    for column in columns {
+        sql.push(", ").name(&column.physical);
+    }
+    sql.push(") SELECT u.id").push(if versioned { ", $2::bigint" } else { "" });
+    for (i, column) in columns.iter().enumerate() {
+        sql.push(", ");
+        item(sql, i, column);
+    }
+    unnest(sql, columns, false);
+    if !versioned {
+        // The version is bound all the same, so that the numbers of the others do not move.
+        sql.push(" WHERE $2::bigint IS NOT NULL");
+    }
+    sql.push(" ON CONFLICT (").name(part.id_column()).push(") DO ");
+    if !replace || !versioned && columns.is_empty() {
+        sql.push("NOTHING");
+    } else {
+        sql.push("UPDATE SET ");
+        let mut names: Vec<&str> = if versioned { vec![VERSION_COLUMN] } else { Vec::new() };
+        names.extend(columns.iter().map(|column| column.physical.as_str()));
+        for (i, name) in names.into_iter().enumerate() {
+            sql.push(if i > 0 { ", " } else { "" }).name(name).push(" = excluded.").name(name);
+        }
+        if versioned {
+            sql.push(" WHERE t.").name(VERSION_COLUMN).push(" < excluded.").name(VERSION_COLUMN);
+        }
+    }
+    sql.push(" RETURNING t.").name(part.id_column());
+}
+
+fn patch(sql: &mut Sql<'_>, part: &Part, columns: &[Carried], expected: bool) {
+    sql.push("UPDATE ").name(&part.table).push(" AS t SET ");
+    if part.is_mapped() {
+        if columns.is_empty() {
+            sql.name(part.id_column()).push(" = t.").name(part.id_column());
+        }
+    } else {
+        sql.name(VERSION_COLUMN).push(" = $2::bigint").push(if columns.is_empty() { "" } else { ", " });
+    }
+    for (i, column) in columns.iter().enumerate() {
+        sql.push(if i > 0 { ", " } else { "" }).name(&column.physical).push(" = ");
+        item(sql, i, column);
+    }
+    unnest(sql, columns, expected);
+    sql.push(" WHERE t.").name(part.id_column()).push(" = u.id AND ");
+    if part.is_mapped() {
+        sql.push("$2::bigint IS NOT NULL");
+    } else {
+        sql.push("t.").name(VERSION_COLUMN).push(if expected { " = u.expected" } else { " < $2::bigint" });
+    }
+    sql.push(" RETURNING t.").name(part.id_column());
+}
+
+fn delete(sql: &mut Sql<'_>, part: &Part) {
+    sql.push("DELETE FROM ").name(&part.table).push(" AS t WHERE t.").name(part.id_column()).push(" = ANY($1::text[])");
+    if !part.is_mapped() {
+        sql.push(" AND t.").name(VERSION_COLUMN).push(" < $2::bigint");
+    }
+    sql.push(" RETURNING t.").name(part.id_column());
+}
+
+/// How one attempt failed.
+enum Failed {
+    /// Nothing was begun, or the server undid it and asks for another attempt.
+    Again(Error),
+    /// For good.
+    Final(Error),
+}
+
+/// Writes a batch in one transaction.
+pub(super) async fn write(core: &Core, part: &Part, batch: &WriteBatch) -> Result<WriteReport> {
+    if batch.is_empty() {
+        return Ok(WriteReport::default());
+    }
+    let bulk = Bulk::new(core, part, batch)?;
+    let most = core.attempts().max(CONFLICTS);
+    for attempt in 1.. {
+        match once(core, part, batch, &bulk, attempt > 1).await {
+            Ok(report) => return Ok(report),
+            Err(Failed::Again(error)) if attempt >= most => return Err(error),
+            Err(Failed::Again(error)) if error.kind() == ErrorKind::Conflict => {
+                // Let the other session finish first, and do not come back in step with it.
+                tokio::time::sleep(std::time::Duration::from_millis(u64::from(attempt) * 5)).await;
+            }
+            Err(Failed::Again(_)) => {}
+            Err(Failed::Final(error)) => return Err(error),
+        }
+    }
+    Ok(WriteReport::default())
+}
+
+async fn once(core: &Core, part: &Part, batch: &WriteBatch, bulk: &Bulk, again: bool) -> Result<WriteReport, Failed> {
+    let mut transaction = core.pool.begin().await.map_err(|cause| {
+        let lost = failure::is_lost(&cause);
+        let error = failure::error(cause, Phase::Write);
+        if lost { Failed::Again(error) } else { Failed::Final(error) }
+    })?;
+    let failed = |cause: sqlx::Error| refused(core, part, cause);
+    let statement = query(&bulk.text, &bulk.parameters, !again).map_err(Failed::Final)?;
+    let written = statement.fetch_all(&mut *transaction).await.map_err(failed)?;
+    let mut report = WriteReport::default();
+    if written.len() < batch.len() {
+        let left = left_out(batch, bulk, &written).map_err(Failed::Final)?;
+        if batch.mode == WriteMode::Insert {
+            let first = left.first().map(|&row| batch.ids[row].as_str().to_owned()).unwrap_or_default();
+            let error = Error::new(ErrorKind::AlreadyExists, "a row with this id is there already: use upsert to replace it");
+            return Err(Failed::Final(error.of_entity(part.entity.name).with("id", first)));
+        }
+        let ids: Vec<Id> = left.iter().map(|&row| batch.ids[row].clone()).collect();
+        let there = select::fetch(&core.dialect, part, &ids, &[]).map_err(Failed::Final)?;
+        let there = query(&there.text, &super::core::bound(&there), !again).map_err(Failed::Final)?;
+        let there = there.fetch_all(&mut *transaction).await.map_err(failed)?;
+        report = outcome(part, &ids, &left, &there).map_err(Failed::Final)?;
+    }
+    transaction.commit().await.map_err(|cause| Failed::Final(failure::error(cause, Phase::Commit)))?;
+    Ok(report)
+}
+
+/// The positions of the rows that were not written, in the batch's order.
+fn left_out(batch: &WriteBatch, bulk: &Bulk, written: &[PgRow]) -> Result<Vec<usize>> {
+    let written = written.iter().map(|row| codec::read_text(row, 0)).collect::<Result<std::collections::HashSet<String>>>()?;
+    let mut left: Vec<usize> = bulk.order.iter().copied().filter(|&row| !written.contains(batch.ids[row].as_str())).collect();
+    left.sort_unstable();
+    Ok(left)
+}
+
+fn outcome(part: &Part, ids: &[Id], left: &[usize], there: &[PgRow]) -> Result<WriteReport> {
+    let mut report = WriteReport::default();
+    let mut versions = std::collections::HashMap::with_capacity(there.len());
+    for row in there {
+        versions.insert(codec::read_text(row, 0)?, codec::read_whole(row, 1)?);
+    }
+    for (id, &row) in ids.iter().zip(left) {
+        match versions.get(id.as_str()) {
+            Some(&version) => report.stale.push((row, version)),
+            None => report.missing.push(row),
+        }
+    }
+    // A mapped row without columns to write is there, and not stale.
+    if part.is_mapped() {
+        report.stale.clear();
+    }
+    Ok(report)
+}
+
+/// What the server said of the statement.
+fn refused(core: &Core, part: &Part, cause: sqlx::Error) -> Failed {
+    let code = failure::code(&cause).unwrap_or_default();
+    let again = matches!(code.as_str(), "40001" | "40P01") || failure::is_stale_plan(&cause);
+    let constraint = cause.as_database_error().and_then(|cause| cause.constraint()).map(str::to_owned);
+    let mut error = failure::error(cause, Phase::Write).of_entity(part.entity.name);
+    if let Some(constraint) = constraint.filter(|_| code == "23505") {
+        let names = |group: &[usize]| -> Vec<&'static str> { group.iter().filter_map(|&i| part.columns.get(i)).map(|c| c.name).collect() };
+        let group = part.unique_groups().into_iter().find(|group| {
+            let columns: Vec<&Column> = group.iter().filter_map(|&i| part.columns.get(i)).collect();
+            ddl::index_name(&core.dialect, part, &columns, true) == constraint
+        });
+        error = match group {
+            Some(group) => error.at_field(names(&group).join(", ")),
+            None => error.with("constraint", constraint),
+        };
+    }
+    if again { Failed::Again(error) } else { Failed::Final(error) }
+}
+
+/// Gives rows written before a column existed its default, and their words.
+pub(super) fn fill(core: &Core, part: &Part, column: &Column) -> Result<Option<Statement>> {
+    let Some(value) = column.default.map(|default| default()).filter(|value| !value.is_null()) else { return Ok(None) };
+    nul::check(&value, column.name)?;
+    let mut sql = Sql::new(&core.dialect);
+    sql.push("UPDATE ").name(&part.table).push(" SET ").name(&column.physical).push(" = ");
+    sql.bind(carried_value(core, part, column, &value));
+    if let (_, _, Some(cast)) = bulk_type(column, false, core.dialect.vectors) {
+        sql.push("::").push_type(&cast);
+    }
+    if column.placement == crate::capability::Placement::InvertedIndex {
+        sql.push(", ").name(&words::name(column)).push(" = ").bind(words_value(&value)).push("::text[]");
+    }
+    sql.push(" WHERE ").name(&column.physical).push(" IS NULL");
+    Ok(Some(sql.finish()))
+}
