@@ -120,6 +120,9 @@ capability_table! {
         [Bool, Category, Bytes] in InlineColumn: [Eq, IsNull];
         [Json] in JsonField: [IsNull];
         [List] in InlineColumn: [IsNull];
+        [Vector] in VectorIndex: [IsNull, Near];
+        [Vector] in InlineColumn: [IsNull];
+    }
     Postgres = "postgres" [cfg(feature = "postgres")] {
         metrics: [];
         [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
