@@ -1,6 +1,7 @@
 //! What the code that derives write names. Not for other use: it changes without notice.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 pub use std::option::Option::{self, Some};
 pub use std::result::Result::{Err, Ok};
@@ -8,7 +9,7 @@ pub use std::string::String;
 pub use std::vec;
 pub use std::vec::Vec;
 
-pub use crate::backends::{LayoutOptions, bind};
+pub use crate::backends::LayoutOptions;
 pub use crate::capability::op::metric;
 pub use crate::capability::{class, placement};
 pub use crate::error::Result;
@@ -19,20 +20,58 @@ pub use crate::query::{
 pub use crate::schema::{Binding, EntitySchema, FieldSchema, IdSource, Index, LayoutEntry, PlacementSchema};
 pub use crate::types::{Id, ListItem, Logical, LogicalType, Metric, Mismatch, Named, Operand, Value};
 
+use crate::backends::Connect;
 use crate::capability::{Backend, Ranks, Runs, Stores};
+use crate::driver::Driver;
 
 /// The kinds of a layout's backend.
 pub const fn kinds_of<L: HasBackend<N>, N>() -> &'static [&'static str] {
     <L::Kind as Backend>::KINDS
 }
 
-/// A backend of the kind `K`, to be asked what it can do. Each question is a call, so that its answer has a span.
+/// A layout, to be asked which backends it has.
+///
+/// Each question of the derived code is a call, so that its answer has a span; and what one call gives is the receiver of
+/// the next, so that after a "no" the compiler knows no type to ask further, and says one thing about one mistake.
+#[derive(Debug)]
+pub struct Of<L>(PhantomData<fn() -> L>);
+
+/// A backend of the kind `K`, to be asked what it can do.
 #[derive(Clone, Copy, Debug)]
 pub struct On<K>(PhantomData<K>);
 
-/// The backend of this name. That it comes as a value keeps the questions after it silent when there is none.
-pub fn on<L: HasBackend<N>, N>() -> On<L::Kind> {
-    On(PhantomData)
+/// The layout `L`.
+pub fn layout<L: IsLayout<This = M>, M>() -> Of<M> {
+    Of(PhantomData)
+}
+
+/// A layout, as an answer.
+#[diagnostic::on_unimplemented(message = "`{Self}` is not a layout", label = "not a layout")]
+pub trait IsLayout {
+    /// The layout.
+    type This;
+}
+
+impl<L: Layout> IsLayout for L {
+    type This = L;
+}
+
+impl<L> Of<L> {
+    /// The backend of this name.
+    pub fn on<N, K>(&self) -> On<K>
+    where
+        L: HasBackend<N, Kind = K>,
+    {
+        On(PhantomData)
+    }
+}
+
+/// Connects the backend of this name.
+///
+/// # Errors
+/// What the backend says, with the name.
+pub async fn bind<L: HasBackend<N>, N>(name: &'static str, backend: L::Kind) -> Result<Binding> {
+    crate::backends::bind(name, backend).await
 }
 
 impl<K> On<K> {
@@ -69,18 +108,21 @@ where
 }
 
 /// A class that `#[text]` speaks of.
-#[diagnostic::on_unimplemented(message = "`#[text]` is for text fields, this is a {Self} field", label = "not a text field")]
+#[diagnostic::on_unimplemented(message = "`#[text]` is for text fields, this is a `{Self}`", label = "not a text field")]
 pub trait TakesText {}
+#[diagnostic::do_not_recommend]
 impl TakesText for class::Text {}
 
 /// A class that `#[decimal]` speaks of.
-#[diagnostic::on_unimplemented(message = "`#[decimal]` is for `Decimal` fields, this is a {Self} field", label = "not a `Decimal` field")]
+#[diagnostic::on_unimplemented(message = "`#[decimal]` is for `Decimal` fields, this is a `{Self}`", label = "not a `Decimal` field")]
 pub trait TakesDecimal {}
+#[diagnostic::do_not_recommend]
 impl TakesDecimal for class::Decimal {}
 
 /// A class that `metric = "…"` speaks of.
-#[diagnostic::on_unimplemented(message = "a metric is for `Vector` fields, this is a {Self} field", label = "not a vector field")]
+#[diagnostic::on_unimplemented(message = "a metric is for `Vector` fields, this is a `{Self}`", label = "not a vector field")]
 pub trait TakesMetric {}
+#[diagnostic::do_not_recommend]
 impl TakesMetric for class::Vector {}
 
 /// A field of the type `T` that a projection reads.
@@ -113,7 +155,7 @@ pub struct AnyLayout;
 
 /// The kind of every backend of [`AnyLayout`]: it can do everything.
 #[derive(Debug)]
-pub struct AnyKind;
+pub enum AnyKind {}
 
 impl Layout for AnyLayout {
     const ENTRIES: &'static [LayoutEntry] = &[];
@@ -128,8 +170,16 @@ impl<N> HasBackend<N> for AnyLayout {
     type Kind = AnyKind;
 }
 
+#[diagnostic::do_not_recommend]
 impl Backend for AnyKind {
     const KINDS: &'static [&'static str] = &[];
+}
+
+#[diagnostic::do_not_recommend]
+impl Connect for AnyKind {
+    async fn connect(self) -> Result<Arc<dyn Driver>> {
+        match self {}
+    }
 }
 
 #[diagnostic::do_not_recommend]

@@ -7,10 +7,13 @@ use crate::attributes::listed;
 use crate::errors::Errors;
 
 /// Records what is wrong between fields.
-pub fn check(model: &EntityModel, errors: &mut Errors) {
+pub fn check(model: &mut EntityModel, errors: &mut Errors) {
+    for position in 0..model.fields.len() {
+        let (before, rest) = model.fields.split_at_mut(position);
+        same_constant(&mut rest[0], before, errors);
+    }
     for (position, field) in model.fields.iter().enumerate() {
         let before = &model.fields[..position];
-        same_constant(field, before, errors);
         same_stored_name(field, before, errors);
         if let Some(span) = field.stores[0].unique {
             let backend = field.stores[0].backend();
@@ -43,9 +46,11 @@ fn named<'m, 'a>(model: &'m EntityModel<'a>, name: &Ident, errors: &mut Errors) 
     found
 }
 
-fn same_constant(field: &FieldModel, before: &[FieldModel], errors: &mut Errors) {
-    if field.constant == "OBJECT_ID" || before.iter().any(|other| other.constant == field.constant) {
-        errors.at(field.ident.span(), format!("another field has the constant `{}` already: rename one", field.constant));
+fn same_constant(field: &mut FieldModel, before: &[FieldModel], errors: &mut Errors) {
+    let Some(constant) = &field.constant else { return };
+    if constant == "OBJECT_ID" || before.iter().any(|other| other.constant.as_ref() == Some(constant)) {
+        errors.at(field.ident.span(), format!("another field has the constant `{constant}` already: rename one"));
+        field.constant = None;
     }
 }
 

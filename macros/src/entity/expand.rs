@@ -13,12 +13,12 @@ pub fn expand(model: &EntityModel) -> TokenStream {
     let entity = quote!(#ident #type_generics);
     let layout = model.layout.as_ref().map_or_else(|| quote!(__hb::AnyLayout), |layout| quote!(#layout));
     let schema = schema(model);
-    let constants = fields.iter().map(|field| constant(field, &entity));
+    let constants = fields.iter().filter_map(|field| constant(field, &entity));
     let copies = fields.iter().filter(|field| has_copies(field)).map(copies);
-    let checks = fields.iter().map(|field| checks(field, &layout));
+    let checks = fields.iter().map(checks);
     let writes = fields.iter().map(write);
     let owner = name_type(&model.owner_name(), model.owner.as_ref().map_or_else(Span::call_site, LitStr::span));
-    let owner_check = model.owner.as_ref().map(|literal| quote_spanned!(literal.span()=> __hb::on::<#layout, #owner>();));
+    let owner_check = model.owner.as_ref().map(|literal| quote_spanned!(literal.span()=> layout.on::<#owner, _>();));
     let (id, decode) = match model.id {
         Some(id) => {
             let reads = fields.iter().map(read);
@@ -68,6 +68,7 @@ pub fn expand(model: &EntityModel) -> TokenStream {
 
             #[allow(dead_code)]
             fn check #impl_generics () #where_clause {
+                let layout = __hb::layout::<#layout, _>();
                 #owner_check
                 #(#checks)*
             }
@@ -183,28 +184,29 @@ fn placement_type(field: &FieldModel, store: &StoreModel) -> TokenStream {
 }
 
 fn has_copies(field: &FieldModel) -> bool {
-    field.stores.len() > 1
+    field.stores.len() > 1 && field.constant.is_some()
 }
 
 /// The name of the hidden type that knows a field's copies.
 fn copies_type(field: &FieldModel) -> Ident {
-    quote::format_ident!("__Copies_{}", field.constant, span = Span::call_site())
+    quote::format_ident!("__Copies_{}", field.name, span = Span::call_site())
 }
 
-fn constant(field: &FieldModel, entity: &TokenStream) -> TokenStream {
-    let FieldModel { name, constant, docs, ty, .. } = field;
+fn constant(field: &FieldModel, entity: &TokenStream) -> Option<TokenStream> {
+    let FieldModel { name, docs, ty, .. } = field;
+    let constant = field.constant.as_ref()?;
     let truth = &field.stores[0];
     let backend = name_type(&truth.backend(), truth.backend_span());
     let placement = placement_type(field, truth);
     let copies = has_copies(field).then(|| copies_type(field)).map(|copies| quote!(, #copies));
     let doc = format!("The field `{name}`.");
     let gap = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
-    quote! {
+    Some(quote! {
         #[doc = #doc]
         #gap
         #(#docs)*
         pub const #constant: __hb::Field<#entity, #ty, #backend, #placement #copies> = __hb::Field::new(#name);
-    }
+    })
 }
 
 fn copies(field: &FieldModel) -> TokenStream {
@@ -254,13 +256,13 @@ fn read(field: &FieldModel) -> TokenStream {
 }
 
 /// Calls whose bounds are the capability questions of a field, each spanned on what the user wrote.
-fn checks(field: &FieldModel, layout: &TokenStream) -> TokenStream {
+fn checks(field: &FieldModel) -> TokenStream {
     let ty = field.ty;
     let stores = field.stores.iter().map(|store| {
         let span = store.backend_span();
         let backend = name_type(&store.backend(), span);
         let placement = placement_type(field, store);
-        let on = quote_spanned!(span=> __hb::on::<#layout, #backend>());
+        let on = quote_spanned!(span=> layout.on::<#backend, _>());
         let stores = quote_spanned!(ty.span()=> .stores::<#ty, #placement>());
         let ranks = store.metric.as_ref().map(|metric| {
             let variant = Ident::new(metric.variant, metric.span);

@@ -10,25 +10,22 @@ use crate::errors::Errors;
 /// Most significant digits that `heavenbase::types::Decimal` keeps.
 const DECIMAL_DIGITS: u8 = 28;
 
-/// Reads one field; none when not even its name can be used.
-pub fn parse<'a>(field: &'a Field, ident: &'a Ident, errors: &mut Errors) -> Option<FieldModel<'a>> {
+/// Reads one field.
+pub fn parse<'a>(field: &'a Field, ident: &'a Ident, errors: &mut Errors) -> FieldModel<'a> {
     let name = ident.unraw().to_string();
     if name.starts_with("_hb") {
         errors.at(ident.span(), format!("`{name}` cannot be the name of a field: names that start with `_hb` are the runtime's own"));
-        return None;
     }
-    // A name of underscores alone leaves nothing to call the constant.
-    let Ok(mut constant) = syn::parse_str::<Ident>(&name.to_shouty_snake_case()) else {
+    let constant = constant(&name, ident);
+    if constant.is_none() {
         errors.at(ident.span(), format!("`{name}` cannot be the name of a field: its constant would have no name"));
-        return None;
-    };
-    constant.set_span(ident.span());
+    }
     for attribute in field.attrs.iter().filter(|a| a.path().is_ident("id") || a.path().is_ident("entity")) {
         let place = if attribute.path().is_ident("id") { "on `object_id`" } else { "on the struct" };
         errors.on(attribute, format!("`#[{}]` stands {place}", attribute.path().get_ident().map(ToString::to_string).unwrap_or_default()));
     }
     let (stores, stored_name) = store::parse(field, ident, errors);
-    Some(FieldModel {
+    FieldModel {
         ident,
         constant,
         docs: field.attrs.iter().filter(|a| a.path().is_ident("doc")).collect(),
@@ -40,7 +37,14 @@ pub fn parse<'a>(field: &'a Field, ident: &'a Ident, errors: &mut Errors) -> Opt
         default: only(&field.attrs, "default", errors).and_then(|a| default(a, errors)),
         compute: only(&field.attrs, "compute", errors).and_then(|a| errors.keep(compute(a))),
         name,
-    })
+    }
+}
+
+/// The name of a field's constant. A name of underscores and digits leaves nothing to call it.
+fn constant(name: &str, ident: &Ident) -> Option<Ident> {
+    let mut constant: Ident = syn::parse_str(&name.to_shouty_snake_case()).ok()?;
+    constant.set_span(ident.span());
+    Some(constant)
 }
 
 fn span_of(attribute: &Attribute) -> proc_macro2::Span {

@@ -35,8 +35,8 @@ pub struct FieldModel<'a> {
     pub ident: &'a Ident,
     /// The name without `r#`.
     pub name: String,
-    /// The name of its constant.
-    pub constant: Ident,
+    /// The name of its constant; absent after a mistake only.
+    pub constant: Option<Ident>,
     pub docs: Vec<&'a Attribute>,
     pub ty: &'a Type,
     /// The name in storage, where it is another.

@@ -51,8 +51,8 @@ pub fn parse<'a>(input: &'a DeriveInput, errors: &mut Errors) -> EntityModel<'a>
         if ident.unraw() == ID {
             model.id = Some(ident);
             read_id(field, &mut model, errors);
-        } else if let Some(field) = field::parse(field, ident, errors) {
-            model.fields.push(field);
+        } else {
+            model.fields.push(field::parse(field, ident, errors));
         }
     }
     if model.id.is_none() {
@@ -95,7 +95,6 @@ fn read_id(field: &Field, model: &mut EntityModel, errors: &mut Errors) {
         matches!(&field.ty, Type::Path(path) if path.path.segments.last().is_some_and(|s| s.ident == "Id" && s.arguments.is_empty()));
     if !is_id {
         errors.on(&field.ty, "`object_id` is of type `Id`");
-        model.id = None;
     }
     for attribute in &field.attrs {
         let Some(name) = attribute.path().get_ident() else { continue };

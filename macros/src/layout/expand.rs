@@ -1,7 +1,6 @@
 use heck::ToShoutySnakeCase;
 use proc_macro2::{Ident, TokenStream};
-use quote::{quote, quote_spanned};
-use syn::spanned::Spanned;
+use quote::quote;
 
 use super::model::{BackendModel, LayoutModel};
 use crate::names::name_type;
@@ -25,10 +24,11 @@ pub fn expand(model: &LayoutModel) -> TokenStream {
     });
     // Where nothing is marked as default the first stands in, so that this one mistake gives this one message.
     let default = backends.iter().find(|b| b.default).or(backends.first()).map(|b| {
-        let name = name_type(&b.name, b.ident.span());
+        let kind = b.kind;
         quote! {
+            #[diagnostic::do_not_recommend]
             impl #impl_generics __hb::HasBackend<__hb::Name> for #layout #where_clause {
-                type Kind = <Self as __hb::HasBackend<#name>>::Kind;
+                type Kind = #kind;
             }
         }
     });
@@ -57,6 +57,7 @@ pub fn expand(model: &LayoutModel) -> TokenStream {
 
             #(#named)*
             #default
+            #[diagnostic::do_not_recommend]
             impl #impl_generics __hb::HasBackend<__hb::Scanned> for #layout #where_clause {
                 type Kind = __hb::ScanOfEveryRow;
             }
@@ -72,7 +73,8 @@ fn entry(backend: &BackendModel, layout: &TokenStream) -> TokenStream {
 
 fn bind(backend: &BackendModel) -> TokenStream {
     let BackendModel { ident, name, .. } = backend;
-    quote_spanned!(backend.kind.span()=> __hb::bind(#name, self.#ident).await?)
+    let slot = name_type(name, ident.span());
+    quote!(__hb::bind::<Self, #slot>(#name, self.#ident).await?)
 }
 
 fn slot(backend: &BackendModel) -> TokenStream {

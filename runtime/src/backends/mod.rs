@@ -60,6 +60,10 @@ use crate::driver::Driver;
 use crate::error::Result;
 
 /// A backend's configuration, which connects to it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a kind of backend",
+    label = "expected a backend such as `Sqlite`, `InMem` or `OneOf<(A, B)>`"
+)]
 pub trait Connect: Backend + Sized + Send + 'static {
     /// The kind that this configuration connects to.
     fn kind(&self) -> &'static str {

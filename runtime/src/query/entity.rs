@@ -1,7 +1,11 @@
 use std::future::Future;
 
 use super::RowCursor;
+use std::sync::Arc;
+
+use crate::backends::Connect;
 use crate::capability::Backend;
+use crate::driver::Driver;
 use crate::error::Result;
 use crate::schema::{Binding, EntitySchema, LayoutEntry};
 use crate::types::{Id, Value};
@@ -45,7 +49,7 @@ pub trait Layout: Sized + Send + 'static {
 )]
 pub trait HasBackend<N>: Layout {
     /// The backend's kind.
-    type Kind: Backend;
+    type Kind: Connect;
 }
 
 /// The kind of the backend that the layout of `E` has under the name `N`.
@@ -98,10 +102,18 @@ pub struct Scanned;
 /// every layout one, under the name [`Scanned`].
 // Its name is what messages show: "`ScanOfEveryRow` cannot run `OpSum` on a `TextField`".
 #[derive(Debug)]
-pub struct ScanOfEveryRow;
+pub enum ScanOfEveryRow {}
 
+#[diagnostic::do_not_recommend]
 impl Backend for ScanOfEveryRow {
     const KINDS: &'static [&'static str] = &[];
+}
+
+#[diagnostic::do_not_recommend]
+impl Connect for ScanOfEveryRow {
+    async fn connect(self) -> Result<Arc<dyn Driver>> {
+        match self {}
+    }
 }
 
 #[diagnostic::do_not_recommend]

@@ -1,0 +1,16 @@
+// A copy needs a backend too.
+use heavenbase::prelude::*;
+use heavenbase_ui_tests::Shop;
+
+#[derive(Entity)]
+#[entity(layout = Shop)]
+struct Thing {
+    object_id: Id,
+    #[store(to = "main")]
+    #[store(to = "nope", copy)]
+    title: String,
+}
+
+fn main() {
+    let _ = Thing::SCHEMA;
+}

@@ -1,0 +1,14 @@
+// Keys are a closed list.
+use heavenbase::prelude::*;
+use heavenbase_ui_tests::Shop;
+
+#[derive(Entity)]
+#[entity(layout = Shop, backend = "main")]
+struct Thing {
+    object_id: Id,
+    title: String,
+}
+
+fn main() {
+    let _ = Thing::SCHEMA;
+}

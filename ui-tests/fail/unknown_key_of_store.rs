@@ -1,0 +1,15 @@
+// Keys are a closed list.
+use heavenbase::prelude::*;
+use heavenbase_ui_tests::Shop;
+
+#[derive(Entity)]
+#[entity(layout = Shop)]
+struct Thing {
+    object_id: Id,
+    #[store(too = "main")]
+    title: String,
+}
+
+fn main() {
+    let _ = Thing::SCHEMA;
+}

@@ -1,0 +1,14 @@
+// The owner is a backend of the layout.
+use heavenbase::prelude::*;
+use heavenbase_ui_tests::Shop;
+
+#[derive(Entity)]
+#[entity(layout = Shop, owner = "nope")]
+struct Thing {
+    object_id: Id,
+    title: String,
+}
+
+fn main() {
+    let _ = Thing::SCHEMA;
+}
