@@ -90,6 +90,7 @@ fn expand(model: &Model) -> TokenStream {
         const _: () = {
             use ::heavenbase::__private as __hb;
 
+            #[diagnostic::do_not_recommend]
             #[automatically_derived]
             impl __hb::Logical for #ident {
                 type Class = __hb::class::Category;
@@ -110,6 +111,7 @@ fn expand(model: &Model) -> TokenStream {
                 }
             }
 
+            #[diagnostic::do_not_recommend]
             impl __hb::ListItem for #ident {}
 
             #[diagnostic::do_not_recommend]

@@ -5,6 +5,7 @@ use quote::quote;
 use syn::{Data, DeriveInput, Fields, Generics, Ident, Member, Type};
 
 use crate::errors::Errors;
+use crate::names::of_logical;
 
 struct Model<'a> {
     ident: &'a Ident,
@@ -49,6 +50,9 @@ fn expand(model: &Model) -> TokenStream {
     let Model { ident, generics, inner: (member, ty) } = model;
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     let newtype = quote!(#ident #type_generics);
+    let [class, base, probe, item_type, constant, nullable] =
+        ["Class", "Base", "Probe", "Item", "TYPE", "NULLABLE"].map(|member| of_logical(ty, member));
+    let (to_value, from_value) = (of_logical(ty, "to_value"), of_logical(ty, "from_value"));
     let predicates = where_clause.map(|clause| &clause.predicates);
     // The bound is looked at where it is used, not here: a newtype that cannot be in a list still compiles.
     let item = quote!(where for<'__hb> #ty: __hb::ListItem, #predicates);
@@ -57,35 +61,37 @@ fn expand(model: &Model) -> TokenStream {
         const _: () = {
             use ::heavenbase::__private as __hb;
 
+            #[diagnostic::do_not_recommend]
             #[automatically_derived]
             impl #impl_generics __hb::Logical for #newtype #where_clause {
-                type Class = <#ty as __hb::Logical>::Class;
-                type Base = <#ty as __hb::Logical>::Base;
-                type Probe = <#ty as __hb::Logical>::Probe;
-                type Item = <#ty as __hb::Logical>::Item;
-                const TYPE: __hb::LogicalType = <#ty as __hb::Logical>::TYPE;
-                const NULLABLE: bool = <#ty as __hb::Logical>::NULLABLE;
+                type Class = #class;
+                type Base = #base;
+                type Probe = #probe;
+                type Item = #item_type;
+                const TYPE: __hb::LogicalType = #constant;
+                const NULLABLE: bool = #nullable;
 
                 fn to_value(&self) -> __hb::Value {
-                    <#ty as __hb::Logical>::to_value(&self.#member)
+                    #to_value(&self.#member)
                 }
 
                 fn from_value(value: __hb::Value) -> ::core::result::Result<Self, __hb::Mismatch> {
-                    __hb::Ok(Self { #member: <#ty as __hb::Logical>::from_value(value)? })
+                    __hb::Ok(Self { #member: #from_value(value)? })
                 }
             }
 
+            #[diagnostic::do_not_recommend]
             impl #impl_generics __hb::ListItem for #newtype #item {}
 
             #[diagnostic::do_not_recommend]
-            impl #impl_generics __hb::Operand<<#ty as __hb::Logical>::Base> for #newtype #where_clause {
+            impl #impl_generics __hb::Operand<#base> for #newtype #where_clause {
                 fn into_operand(self) -> __hb::Value {
                     __hb::Logical::to_value(&self)
                 }
             }
 
             #[diagnostic::do_not_recommend]
-            impl #impl_generics __hb::Operand<<#ty as __hb::Logical>::Base> for &#newtype #where_clause {
+            impl #impl_generics __hb::Operand<#base> for &#newtype #where_clause {
                 fn into_operand(self) -> __hb::Value {
                     __hb::Logical::to_value(self)
                 }

@@ -1,5 +1,6 @@
 use proc_macro2::{Literal, Span, TokenStream};
-use quote::quote_spanned;
+use quote::{ToTokens, quote_spanned};
+use syn::Type;
 
 /// Longest name of a backend, in characters: what `heavenbase::query::Name` has room for.
 pub const LONGEST_BACKEND_NAME: usize = 24;
@@ -27,4 +28,41 @@ pub fn name_type(name: &str, span: Span) -> TokenStream {
         literal
     });
     quote_spanned!(span=> __hb::Name<#(#characters),*>)
+}
+
+/// The start and the end of a type: a path that begins and ends there is underlined as the type itself.
+pub fn ends(ty: &Type) -> (Span, Span) {
+    let mut spans = ty.to_token_stream().into_iter().map(|token| token.span());
+    let start = spans.next().unwrap_or_else(Span::call_site);
+    (start, spans.last().unwrap_or(start))
+}
+
+/// `<Type as __hb::Logical>::member`, underlined as the type.
+///
+/// Whatever asks this of a type does it in these words only: when the type is not `Logical`, the messages are then all the
+/// same, and the compiler shows one.
+pub fn of_logical(ty: &Type, member: &str) -> TokenStream {
+    let (start, end) = ends(ty);
+    let member = syn::Ident::new(member, end);
+    let head = quote_spanned!(start=> <#ty as __hb::Logical);
+    let tail = quote_spanned!(end=> >::#member);
+    quote::quote!(#head #tail)
+}
+
+/// `__hb::Field<parameters> = __hb::Field::new("name")`, each side underlined as the type.
+pub fn new_field(ty: &Type, parameters: &TokenStream, name: &str) -> TokenStream {
+    let (start, end) = ends(ty);
+    let head = quote_spanned!(start=> __hb::Field<#parameters);
+    let tail = quote_spanned!(end=> > =);
+    let new = quote_spanned!(start=> __hb::Field::new);
+    let name = quote_spanned!(end=> (#name));
+    quote::quote!(#head #tail #new #name)
+}
+
+/// `__hb::DefaultPlacement<Type>`, underlined as the type.
+pub fn default_placement(ty: &Type) -> TokenStream {
+    let (start, end) = ends(ty);
+    let head = quote_spanned!(start=> __hb::DefaultPlacement<#ty);
+    let tail = quote_spanned!(end=> >);
+    quote::quote!(#head #tail)
 }

@@ -1,6 +1,8 @@
 //! What the code that derives write names. Not for other use: it changes without notice.
 
+use std::future::Future;
 use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::Arc;
 
 pub use std::option::Option::{self, Some};
@@ -40,28 +42,16 @@ pub struct Of<L>(PhantomData<fn() -> L>);
 #[derive(Clone, Copy, Debug)]
 pub struct On<K>(PhantomData<K>);
 
-/// The layout `L`.
-pub fn layout<L: IsLayout<This = M>, M>() -> Of<M> {
-    Of(PhantomData)
-}
-
-/// A layout, as an answer.
-#[diagnostic::on_unimplemented(message = "`{Self}` is not a layout", label = "not a layout")]
-pub trait IsLayout {
-    /// The layout.
-    type This;
-}
-
-impl<L: Layout> IsLayout for L {
-    type This = L;
-}
-
 impl<L> Of<L> {
+    /// The layout.
+    pub const fn layout() -> Self {
+        Of(PhantomData)
+    }
+
     /// The backend of this name.
-    pub fn on<N, K>(&self) -> On<K>
-    where
-        L: HasBackend<N, Kind = K>,
-    {
+    // One line a signature, here and below: the compiler quotes the line of the bound in its messages.
+    #[rustfmt::skip]
+    pub fn on<N, K>(&self) -> On<K> where L: HasBackend<N, Kind = K> {
         On(PhantomData)
     }
 }
@@ -70,42 +60,33 @@ impl<L> Of<L> {
 ///
 /// # Errors
 /// What the backend says, with the name.
-pub async fn bind<L: HasBackend<N>, N>(name: &'static str, backend: L::Kind) -> Result<Binding> {
-    crate::backends::bind(name, backend).await
+// Boxed, so that a kind that does not connect is reported where it is written and not inside of the derived future.
+pub fn bind<L: HasBackend<N>, N>(name: &'static str, backend: L::Kind) -> Pin<Box<dyn Future<Output = Result<Binding>> + Send>> {
+    Box::pin(crate::backends::bind(name, backend))
 }
 
 impl<K> On<K> {
-    /// It stores fields of the type `T` as `P`.
-    pub fn stores<T: Logical, P>(self) -> Self
-    where
-        K: Stores<T::Class, P>,
-    {
+    /// It stores fields of the class `C` as `P`.
+    #[rustfmt::skip]
+    pub fn stores<C, P>(self) -> Self where K: Stores<C, P> {
         self
     }
 
     /// It ranks vectors by the metric `M`.
-    pub fn ranks<T: Logical, M>(self) -> Self
-    where
-        T::Class: TakesMetric,
-        K: Ranks<M>,
-    {
+    #[rustfmt::skip]
+    pub fn ranks<M>(self) -> Self where K: Ranks<M> {
         self
     }
 }
 
-/// Fields of this type have a greatest length.
-pub fn takes_text<T: Logical>()
-where
-    T::Class: TakesText,
-{
-}
+/// Fields of this class have a greatest length.
+pub fn takes_text<C: TakesText>() {}
 
-/// Fields of this type have digits to count.
-pub fn takes_decimal<T: Logical>()
-where
-    T::Class: TakesDecimal,
-{
-}
+/// Fields of this class have digits to count.
+pub fn takes_decimal<C: TakesDecimal>() {}
+
+/// Fields of this class are searched by a metric.
+pub fn takes_metric<C: TakesMetric>() {}
 
 /// A class that `#[text]` speaks of.
 #[diagnostic::on_unimplemented(message = "`#[text]` is for text fields, this is a `{Self}`", label = "not a text field")]
@@ -158,6 +139,7 @@ pub struct AnyLayout;
 pub enum AnyKind {}
 
 impl Layout for AnyLayout {
+    type Itself = Self;
     const ENTRIES: &'static [LayoutEntry] = &[];
 
     async fn connect(self) -> Result<Vec<Binding>> {

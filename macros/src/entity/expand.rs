@@ -4,14 +4,18 @@ use syn::LitStr;
 use syn::spanned::Spanned;
 
 use super::model::{DefaultModel, EntityModel, FieldModel, StoreModel};
-use crate::names::name_type;
+use crate::names::{default_placement, ends, name_type, new_field, of_logical};
 
 /// The impls of an entity.
 pub fn expand(model: &EntityModel) -> TokenStream {
     let EntityModel { ident, generics, name, fields, .. } = model;
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     let entity = quote!(#ident #type_generics);
-    let layout = model.layout.as_ref().map_or_else(|| quote!(__hb::AnyLayout), |layout| quote!(#layout));
+    let layout = match &model.layout {
+        Some(layout) => quote_spanned!(layout.span()=> <#layout as __hb::Layout>::Itself),
+        None => quote!(__hb::AnyLayout),
+    };
+    let of_layout = quote_spanned!(model.layout.span()=> __hb::Of::<#layout>::layout());
     let schema = schema(model);
     let constants = fields.iter().filter_map(|field| constant(field, &entity));
     let copies = fields.iter().filter(|field| has_copies(field)).map(copies);
@@ -21,7 +25,7 @@ pub fn expand(model: &EntityModel) -> TokenStream {
     let owner_check = model.owner.as_ref().map(|literal| quote_spanned!(literal.span()=> layout.on::<#owner, _>();));
     let (id, decode) = match model.id {
         Some(id) => {
-            let reads = fields.iter().map(read);
+            let reads = fields.iter().enumerate().map(|(position, field)| read(position, field));
             (quote!(&self.#id), quote!(__hb::Ok(Self { #id: row.take_id(), #(#reads),* })))
         }
         // After a mistake: never run, as the program does not compile.
@@ -68,7 +72,7 @@ pub fn expand(model: &EntityModel) -> TokenStream {
 
             #[allow(dead_code)]
             fn check #impl_generics () #where_clause {
-                let layout = __hb::layout::<#layout, _>();
+                let layout = #of_layout;
                 #owner_check
                 #(#checks)*
             }
@@ -122,6 +126,7 @@ fn bare(name: &Ident) -> String {
 
 fn field_schema(field: &FieldModel) -> TokenStream {
     let FieldModel { name, ty, .. } = field;
+    let (logical, nullable) = (of_logical(ty, "TYPE"), of_logical(ty, "NULLABLE"));
     let placements = field.stores.iter().map(|store| placement_schema(field, store));
     let mut rest = Vec::new();
     if let Some(stored) = &field.stored_name {
@@ -129,13 +134,17 @@ fn field_schema(field: &FieldModel) -> TokenStream {
     }
     if let Some(text) = &field.text {
         let max = text.max;
-        rest.push(quote!(logical: <#ty as __hb::Logical>::TYPE.with_text_max(#max)));
+        rest.push(quote!(logical: #logical.with_text_max(#max)));
     } else if let Some(decimal) = &field.decimal {
         let (precision, scale) = (decimal.precision, decimal.scale);
-        rest.push(quote!(logical: <#ty as __hb::Logical>::TYPE.with_decimal(#precision, #scale)));
+        rest.push(quote!(logical: #logical.with_decimal(#precision, #scale)));
     }
     if let Some(value) = default_value(field) {
-        rest.push(quote!(default: __hb::Some(|| <#ty as __hb::Logical>::to_value(&#value))));
+        let to_value = of_logical(ty, "to_value");
+        rest.push(quote!(default: __hb::Some(|| {
+            let default: #ty = #value;
+            #to_value(&default)
+        })));
     }
     if field.compute.is_some() {
         rest.push(quote!(computed: true));
@@ -144,7 +153,7 @@ fn field_schema(field: &FieldModel) -> TokenStream {
         __hb::FieldSchema {
             placements: &[#(#placements),*],
             #(#rest,)*
-            ..__hb::FieldSchema::of::<#ty>(#name)
+            ..__hb::FieldSchema::new(#name, #logical, #nullable)
         }
     }
 }
@@ -176,10 +185,9 @@ fn placement_schema(field: &FieldModel, store: &StoreModel) -> TokenStream {
 }
 
 fn placement_type(field: &FieldModel, store: &StoreModel) -> TokenStream {
-    let ty = field.ty;
     match &store.placement {
         Some(placement) => quote!(__hb::placement::#placement),
-        None => quote_spanned!(ty.span()=> __hb::DefaultPlacement<#ty>),
+        None => default_placement(field.ty),
     }
 }
 
@@ -199,13 +207,14 @@ fn constant(field: &FieldModel, entity: &TokenStream) -> Option<TokenStream> {
     let backend = name_type(&truth.backend(), truth.backend_span());
     let placement = placement_type(field, truth);
     let copies = has_copies(field).then(|| copies_type(field)).map(|copies| quote!(, #copies));
+    let new = new_field(ty, &quote!(#entity, #ty, #backend, #placement #copies), name);
     let doc = format!("The field `{name}`.");
     let gap = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
     Some(quote! {
         #[doc = #doc]
         #gap
         #(#docs)*
-        pub const #constant: __hb::Field<#entity, #ty, #backend, #placement #copies> = __hb::Field::new(#name);
+        pub const #constant: #new;
     })
 }
 
@@ -241,36 +250,43 @@ fn default_value(field: &FieldModel) -> Option<TokenStream> {
 
 fn write(field: &FieldModel) -> TokenStream {
     let FieldModel { ident, ty, .. } = field;
+    let to_value = of_logical(ty, "to_value");
     match &field.compute {
-        Some(function) => quote_spanned!(function.span()=> values.push(<#ty as __hb::Logical>::to_value(&#function(self)));),
-        None => quote!(values.push(<#ty as __hb::Logical>::to_value(&self.#ident));),
+        Some(function) => quote_spanned!(function.span()=> values.push(#to_value(&#function(self)));),
+        None => quote!(values.push(#to_value(&self.#ident));),
     }
 }
 
-fn read(field: &FieldModel) -> TokenStream {
+fn read(position: usize, field: &FieldModel) -> TokenStream {
     let FieldModel { ident, name, ty, .. } = field;
-    match default_value(field) {
-        Some(value) => quote!(#ident: row.read_or::<#ty>(#name, || #value)?),
-        None => quote!(#ident: row.read::<#ty>(#name)?),
-    }
+    let from_value = of_logical(ty, "from_value");
+    let (start, end) = ends(ty);
+    let (method, source) = match &field.default {
+        Some(_) => (quote_spanned!(start=> row.read_or_default), quote!(&Self::SCHEMA.fields[#position])),
+        None => (quote_spanned!(start=> row.read_as), quote!(#name)),
+    };
+    let arguments = quote_spanned!(end=> (#source, #from_value)?);
+    quote!(#ident: #method #arguments)
 }
 
 /// Calls whose bounds are the capability questions of a field, each spanned on what the user wrote.
 fn checks(field: &FieldModel) -> TokenStream {
     let ty = field.ty;
+    let class = of_logical(ty, "Class");
     let stores = field.stores.iter().map(|store| {
         let span = store.backend_span();
         let backend = name_type(&store.backend(), span);
         let placement = placement_type(field, store);
         let on = quote_spanned!(span=> layout.on::<#backend, _>());
-        let stores = quote_spanned!(ty.span()=> .stores::<#ty, #placement>());
+        let stores = quote_spanned!(ty.span()=> .stores::<#class, #placement>());
         let ranks = store.metric.as_ref().map(|metric| {
             let variant = Ident::new(metric.variant, metric.span);
-            quote_spanned!(metric.span=> .ranks::<#ty, __hb::metric::#variant>())
+            quote_spanned!(metric.span=> .ranks::<__hb::metric::#variant>())
         });
         quote!(#on #stores #ranks;)
     });
-    let text = field.text.as_ref().map(|text| quote_spanned!(text.span=> __hb::takes_text::<#ty>();));
-    let decimal = field.decimal.as_ref().map(|decimal| quote_spanned!(decimal.span=> __hb::takes_decimal::<#ty>();));
-    quote!(#(#stores)* #text #decimal)
+    let text = field.text.as_ref().map(|text| quote_spanned!(text.span=> __hb::takes_text::<#class>();));
+    let decimal = field.decimal.as_ref().map(|decimal| quote_spanned!(decimal.span=> __hb::takes_decimal::<#class>();));
+    let metric = field.stores[0].metric.as_ref().map(|metric| quote_spanned!(metric.span=> __hb::takes_metric::<#class>();));
+    quote!(#(#stores)* #text #decimal #metric)
 }

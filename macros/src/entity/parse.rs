@@ -46,16 +46,17 @@ pub fn parse<'a>(input: &'a DeriveInput, errors: &mut Errors) -> EntityModel<'a>
         errors.on(&input.ident, "an entity is a struct with named fields");
         return model;
     };
+    let mut id_seen = false;
     for field in fields {
         let Some(ident) = &field.ident else { continue };
         if ident.unraw() == ID {
-            model.id = Some(ident);
-            read_id(field, &mut model, errors);
+            id_seen = true;
+            model.id = read_id(field, &mut model, errors).then_some(ident);
         } else {
             model.fields.push(field::parse(field, ident, errors));
         }
     }
-    if model.id.is_none() {
+    if !id_seen {
         errors.on(&input.ident, "no field `object_id: Id`: every entity has one");
     }
     model
@@ -89,7 +90,8 @@ fn read_entity(attribute: &Attribute, model: &mut EntityModel, errors: &mut Erro
     }
 }
 
-fn read_id(field: &Field, model: &mut EntityModel, errors: &mut Errors) {
+/// Reads the `object_id` field; says whether it is of its type.
+fn read_id(field: &Field, model: &mut EntityModel, errors: &mut Errors) -> bool {
     // By the look of it: a wrong type would otherwise be reported at each of its uses.
     let is_id =
         matches!(&field.ty, Type::Path(path) if path.path.segments.last().is_some_and(|s| s.ident == "Id" && s.arguments.is_empty()));
@@ -111,4 +113,5 @@ fn read_id(field: &Field, model: &mut EntityModel, errors: &mut Errors) {
             Ok(())
         });
     }
+    is_id
 }

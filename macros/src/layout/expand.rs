@@ -43,6 +43,7 @@ pub fn expand(model: &LayoutModel) -> TokenStream {
 
             #[automatically_derived]
             impl #impl_generics __hb::Layout for #layout #where_clause {
+                type Itself = Self;
                 const ENTRIES: &'static [__hb::LayoutEntry] = &[#(#entries),*];
 
                 async fn connect(self) -> __hb::Result<__hb::Vec<__hb::Binding>> {

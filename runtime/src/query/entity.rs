@@ -17,6 +17,11 @@ use crate::types::{Id, Value};
     note = "derive it: `#[derive(Layout)] struct {Self} {{ main: Sqlite }}`"
 )]
 pub trait Layout: Sized + Send + 'static {
+    /// The layout itself. The derived code of entities goes through it: of what is no layout the compiler then knows no
+    /// type, and asks it for no backends.
+    #[doc(hidden)]
+    type Itself: Layout;
+
     /// The backends, in the struct's order.
     const ENTRIES: &'static [LayoutEntry];
 
@@ -44,8 +49,7 @@ pub trait Layout: Sized + Send + 'static {
 /// A layout that has a backend named `N` (a [`Name`](super::Name)). Derived with [`Layout`].
 #[diagnostic::on_unimplemented(
     message = "the layout `{Self}` has no backend of this name",
-    label = "no such backend in `{Self}`",
-    note = "the backends of a layout are the fields of its struct"
+    label = "no such backend: those of `{Self}` are the fields of its struct"
 )]
 pub trait HasBackend<N>: Layout {
     /// The backend's kind.

@@ -1,5 +1,6 @@
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::{Id, Logical, Value};
+use crate::schema::FieldSchema;
+use crate::types::{Id, Logical, Mismatch, Value};
 
 /// Reads the values of one result row, one after the other.
 #[derive(Debug)]
@@ -21,26 +22,31 @@ impl<'a> RowCursor<'a> {
     /// [`ErrorKind::Corrupt`] when what is stored is not of that type.
     #[inline]
     pub fn read<T: Logical>(&mut self, field: &'static str) -> Result<T> {
-        let value = self.values.next().map_or(Value::Null, Value::take);
-        T::from_value(value).map_err(|m| {
-            Error::new(ErrorKind::Corrupt, format!("the stored value is of type {}, expected {}", m.found, m.expected)).at_field(field)
-        })
+        self.read_as(field, T::from_value)
     }
 
-    /// As [`read`](RowCursor::read), with the field's default where nothing is stored: a row from before the field. A
-    /// field that may be null keeps the null, which may have been written.
+    /// As [`read`](RowCursor::read), by the type's own `from_value`.
     ///
     /// # Errors
     /// As [`read`](RowCursor::read).
     #[inline]
-    pub fn read_or<T: Logical>(&mut self, field: &'static str, default: impl FnOnce() -> T) -> Result<T> {
-        match self.values.as_slice().first() {
-            Some(Value::Null) | None if !T::NULLABLE => {
-                self.values.next();
-                Ok(default())
-            }
-            _ => self.read(field),
+    pub fn read_as<T>(&mut self, field: &'static str, from_value: impl FnOnce(Value) -> Result<T, Mismatch>) -> Result<T> {
+        let value = self.values.next().map_or(Value::Null, Value::take);
+        from_value(value).map_err(|m| corrupt(field, m))
+    }
+
+    /// As [`read_as`](RowCursor::read_as), with the field's default where nothing is stored: a row from before the field.
+    /// A field that may be null keeps the null, which may have been written.
+    ///
+    /// # Errors
+    /// As [`read`](RowCursor::read).
+    #[inline]
+    pub fn read_or_default<T>(&mut self, field: &'static FieldSchema, from_value: impl FnOnce(Value) -> Result<T, Mismatch>) -> Result<T> {
+        let mut value = self.values.next().map_or(Value::Null, Value::take);
+        if let (Value::Null, false, Some(default)) = (&value, field.nullable, field.default) {
+            value = default();
         }
+        from_value(value).map_err(|m| corrupt(field.name, m))
     }
 
     /// Takes the row's id.
@@ -56,4 +62,10 @@ impl<'a> RowCursor<'a> {
         self.score
             .ok_or_else(|| Error::new(ErrorKind::InvalidQuery, "SCORE is selected but nothing is searched: add near, matching or hybrid"))
     }
+}
+
+#[cold]
+fn corrupt(field: &'static str, mismatch: Mismatch) -> Error {
+    let Mismatch { expected, found } = mismatch;
+    Error::new(ErrorKind::Corrupt, format!("the stored value is of type {found}, expected {expected}")).at_field(field)
 }

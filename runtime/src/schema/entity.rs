@@ -1,6 +1,6 @@
 use crate::capability::Placement;
 use crate::capability::placement::Placed;
-use crate::types::{Logical, LogicalType, Metric, Value};
+use crate::types::{LogicalType, Metric, Value};
 
 /// An entity as `#[derive(Entity)]` describes it. All data, no code but defaults.
 #[derive(Clone, Copy, Debug)]
@@ -67,9 +67,9 @@ pub struct FieldSchema {
 }
 
 impl FieldSchema {
-    /// A field of a Rust type, not placed yet: what the derive starts from.
-    pub const fn of<T: Logical>(name: &'static str) -> Self {
-        FieldSchema { name, stored_name: name, logical: T::TYPE, nullable: T::NULLABLE, placements: &[], default: None, computed: false }
+    /// A field, not placed yet: what the derive starts from.
+    pub const fn new(name: &'static str, logical: LogicalType, nullable: bool) -> Self {
+        FieldSchema { name, stored_name: name, logical, nullable, placements: &[], default: None, computed: false }
     }
 }
 

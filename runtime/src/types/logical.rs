@@ -54,6 +54,7 @@ pub trait ListItem: Logical {}
 
 macro_rules! logical {
     ($($rust:ty, $class:ident, $type:expr, $pattern:pat => $read:expr, |$self:ident| $write:expr;)*) => {$(
+        #[diagnostic::do_not_recommend]
         impl Logical for $rust {
             type Class = class::$class;
             type Base = $rust;
@@ -91,6 +92,7 @@ logical! {
 
 macro_rules! narrow_integers {
     ($($rust:ty),*) => {$(
+        #[diagnostic::do_not_recommend]
         impl Logical for $rust {
             type Class = class::Int;
             type Base = i64;
@@ -113,6 +115,7 @@ macro_rules! narrow_integers {
 
 narrow_integers!(i8, i16, i32, u8, u16, u32);
 
+#[diagnostic::do_not_recommend]
 impl Logical for f32 {
     type Class = class::Float;
     type Base = f64;
@@ -131,6 +134,7 @@ impl Logical for f32 {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<const N: usize> Logical for Vector<N> {
     type Class = class::Vector;
     type Base = Vector<N>;
@@ -211,8 +215,9 @@ impl<T: ListItem> Logical for Vec<T> {
 }
 
 macro_rules! list_items {
-    ($($rust:ty),*) => {$(impl ListItem for $rust {})*};
+    ($($rust:ty),*) => {$(#[diagnostic::do_not_recommend] impl ListItem for $rust {})*};
 }
 
 list_items!(bool, i8, i16, i32, i64, u8, u16, u32, f32, f64, Decimal, String, Timestamp, Date, Duration, Uuid, Id);
+#[diagnostic::do_not_recommend]
 impl<E: Named> ListItem for Ref<E> {}
