@@ -56,6 +56,14 @@ impl<L> Of<L> {
     }
 }
 
+/// The configuration of the backend of this name, from a description as data.
+///
+/// # Errors
+/// What the description lacks or has too much.
+pub fn described<L: HasBackend<N>, N>(options: &LayoutOptions, name: &'static str) -> Result<L::Kind> {
+    options.backend(name)
+}
+
 /// Connects the backend of this name.
 ///
 /// # Errors

@@ -4,7 +4,7 @@
 use heavenbase::prelude::*;
 
 /// The backends.
-#[derive(Layout)]
+#[derive(Debug, Layout)]
 pub struct Shop {
     #[layout(default)]
     main: Sqlite,
@@ -12,7 +12,7 @@ pub struct Shop {
 }
 
 /// One backend is the default.
-#[derive(Layout)]
+#[derive(Debug, Layout)]
 pub struct Alone {
     memory: InMem,
 }

@@ -13,7 +13,7 @@ pub fn expand(model: &LayoutModel) -> TokenStream {
     let entries = backends.iter().map(|backend| entry(backend, &layout));
     let binds = backends.iter().map(bind);
     let names = backends.iter().map(|b| &b.name);
-    let described = backends.iter().map(|BackendModel { ident, name, .. }| quote!(#ident: options.backend(#name)?));
+    let described = backends.iter().map(described);
     let slots = backends.iter().map(slot);
     let named = backends.iter().map(|b| (name_type(&b.name, b.ident.span()), b.kind)).map(|(name, kind)| {
         quote! {
@@ -76,6 +76,12 @@ fn bind(backend: &BackendModel) -> TokenStream {
     let BackendModel { ident, name, .. } = backend;
     let slot = name_type(name, ident.span());
     quote!(__hb::bind::<Self, #slot>(#name, self.#ident).await?)
+}
+
+fn described(backend: &BackendModel) -> TokenStream {
+    let BackendModel { ident, name, .. } = backend;
+    let slot = name_type(name, ident.span());
+    quote!(#ident: __hb::described::<Self, #slot>(options, #name)?)
 }
 
 fn slot(backend: &BackendModel) -> TokenStream {
