@@ -93,6 +93,11 @@ fn tree_embedded(context: &Context, tree: &Tree) -> bool {
     }
 }
 
+/// Whether one of the groups only lets rows of the owner through.
+pub(super) fn asks_owner(groups: &[Group]) -> bool {
+    groups.iter().any(|g| matches!(g, Group::Part { part: Target::OWNER, .. }))
+}
+
 /// Which of some sorted ids satisfy every group.
 pub(super) async fn restrict_all(context: &Context, groups: &[Group], mut ids: Vec<Id>) -> Result<Vec<Id>> {
     for group in groups {

@@ -25,7 +25,7 @@ use crate::types::{Id, Value};
 /// # Errors
 /// What the backends say; [`FracturedRow`](crate::ErrorKind::FracturedRow) for rows whose parts do not agree.
 pub async fn fetch_rows(context: &Context, ids: Vec<Id>) -> Result<Page> {
-    Ok(assemble::Shape::new(&context.plan.outputs).fetch(context, ids, Vec::new()).await?.0)
+    Ok(assemble::Shape::new(&context.plan.outputs).fetch(context, ids, Vec::new(), false).await?.0)
 }
 
 /// The values of the plan's order keys for one row: its position, for a cursor.

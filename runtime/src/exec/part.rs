@@ -212,10 +212,15 @@ fn column_of(key: SortKey) -> Option<usize> {
     }
 }
 
+/// The order of two scores, the greater first; 0.0 and -0.0 are one score.
+pub(super) fn best_first(a: f64, b: f64) -> Ordering {
+    (b + 0.0).total_cmp(&(a + 0.0))
+}
+
 /// Ranks rows whose last column is the vector; keeps `k`, with the first `width` columns.
 async fn nearest(rows: &mut PartStream, near: &NearQuery, width: usize) -> Result<Page> {
     let mut best: Vec<(f64, Id, i64, Vec<Value>)> = Vec::new();
-    let rank = |a: &(f64, Id, i64, Vec<Value>), b: &(f64, Id, i64, Vec<Value>)| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1));
+    let rank = |a: &(f64, Id, i64, Vec<Value>), b: &(f64, Id, i64, Vec<Value>)| best_first(a.0, b.0).then_with(|| a.1.cmp(&b.1));
     while let Some(mut page) = Box::pin(rows.next()).await? {
         for row in 0..page.len() {
             let Some(vector) = page.row(row)[width].as_vector() else { continue };

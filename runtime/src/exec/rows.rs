@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use super::Context;
 use super::assemble::{ResultPage, Shape, key_values};
-use super::candidates::{Candidates, probe, restrict_all};
+use super::candidates::{Candidates, asks_owner, probe, restrict_all};
 use super::ids::IdStream;
 use super::part::{PartStream, cut, is_after, key_order};
 use crate::driver::{OrderKey, Page, Position, SortKey, SubQuery};
@@ -198,7 +198,7 @@ async fn hydrate(context: &Context, shape: &Shape, ids: &mut VecDeque<Id>, batch
         return Ok(None);
     }
     let some: Vec<Id> = ids.drain(..batch.min(ids.len())).collect();
-    shape.fetch(context, some, Vec::new()).await.map(Some)
+    shape.fetch(context, some, Vec::new(), asks_owner(&context.plan.groups)).await.map(Some)
 }
 
 /// The rows of a page whose ids are among the sorted `kept`, in the page's order.

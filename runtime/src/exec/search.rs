@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::assemble::{ResultPage, Shape};
-use super::candidates::{Candidates, among, probe, restrict_all};
+use super::candidates::{Candidates, among, asks_owner, probe, restrict_all};
 use super::ids::IdStream;
-use super::part::{PartStream, cut};
+use super::part::{PartStream, best_first, cut};
 use super::rows::RowStream;
 use super::{Context, text_score};
 use crate::driver::{NearQuery, SubQuery};
@@ -32,7 +32,7 @@ pub async fn run(context: &Context) -> Result<ResultPage> {
     let Some(search) = &plan.search else { return Ok(ResultPage::default()) };
     let ranking = rank(context, search).await?;
     let (ids, scores) = ranking.into_iter().unzip();
-    let ResultPage(page) = Shape::new(&plan.outputs).fetch(context, ids, scores).await?;
+    let ResultPage(page) = Shape::new(&plan.outputs).fetch(context, ids, scores, true).await?;
     let (mut skip, mut left) = (plan.offset, plan.limit);
     Ok(ResultPage(cut(page, &mut skip, &mut left)))
 }
@@ -55,7 +55,7 @@ async fn rank(context: &Context, search: &PlannedSearch) -> Result<Ranking> {
 }
 
 fn sort(ranking: &mut Ranking, k: usize) {
-    ranking.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    ranking.sort_unstable_by(|a, b| best_first(a.1, b.1).then_with(|| a.0.cmp(&b.0)));
     ranking.truncate(k);
 }
 
@@ -116,11 +116,6 @@ async fn over_candidates(context: &Context, part: usize, near: &NearQuery, filte
     }
     sort(&mut ranking, near.k);
     Ok(ranking)
-}
-
-/// Whether one of the groups only lets rows of the owner through.
-fn asks_owner(groups: &[Group]) -> bool {
-    groups.iter().any(|g| matches!(g, Group::Part { part: Target::OWNER, .. }))
 }
 
 /// Asks for more and more until `k` rows satisfy the other groups too, or there are no more.

@@ -165,6 +165,12 @@ pub trait Dialect: Send + Sync + 'static {
         Ok(())
     }
 
+    /// What to write before a filter that stands beside a list of ids, so that the engine reads the rows by id and does not
+    /// take an index of the filter instead.
+    fn beside_ids(&self) -> &'static str {
+        ""
+    }
+
     /// Whether the id is one of these, which are sorted.
     ///
     /// # Errors

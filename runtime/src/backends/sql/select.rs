@@ -77,7 +77,10 @@ pub fn select(
     }
     if !query.filter.is_all() {
         conditions.begin(&mut sql);
+        let beside = query.ids.as_ref().map_or("", |_| dialect.beside_ids());
+        sql.push(beside).push("(");
         filter::write_filter(&mut sql, part, &query.filter)?;
+        sql.push(")");
     }
     if let Some(position) = after {
         conditions.begin(&mut sql);

@@ -97,6 +97,10 @@ impl Dialect for SqliteDialect {
         Ok(())
     }
 
+    fn beside_ids(&self) -> &'static str {
+        "+"
+    }
+
     fn text_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, test: TextTest<'_>) -> Result<()> {
         let (function, operand) = match test {
             TextTest::StartsWith(prefix) => {
