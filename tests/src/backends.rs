@@ -99,6 +99,10 @@ pub fn all() -> Vec<Tested> {
         "sqlite_file" = "sqlite", None, ALL, true, |place| backends::Sqlite::file(place.path("test.db"));
         #[cfg(feature = "json")]
         "json" = "json", None, ALL, true, |place| backends::JsonFile::dir(place.path("json"));
+        #[cfg(feature = "pickle")]
+        "pickle" = "pickle", None, ALL, true, |place| backends::Pickle::dir(place.path("pickle"));
+        #[cfg(feature = "file")]
+        "file" = "file", None, ALL, true, |place| backends::FileStore::dir(place.path("file"));
         #[cfg(feature = "elasticsearch")]
         "elasticsearch" = "elasticsearch", Some("HEAVENBASE_TEST_ELASTICSEARCH"), NOT_UNIQUE, true,
             |place| backends::Elasticsearch::url(place.address).refresh(backends::elasticsearch::Refresh::BeforeSearch);

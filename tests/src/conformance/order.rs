@@ -12,7 +12,7 @@ use super::select::{compare, compare_rows, select};
 use crate::check;
 use crate::data::{self, specs_of};
 use crate::random::Random;
-use crate::reference::Table;
+use crate::reference::{Row, Table};
 
 fn sorts(part: &Part, column: usize) -> bool {
     let column = &part.columns[column];
@@ -110,8 +110,8 @@ async fn paged(context: &Context, part: &Arc<Part>, table: &Table, random: &mut 
     }
     // A position need not be that of a row that still exists.
     if let Some(row) = whole.get(random.below(whole.len())) {
-        let keys = query.order.iter().map(|key| row.key(key)).collect();
-        let after = Some(Position { keys, id: Id::from(format!("{} gone", row.id)) });
+        let gone = Row { id: format!("{} gone", row.id), ..(*row).clone() };
+        let after = Some(Position { keys: query.order.iter().map(|key| gone.key(key)).collect(), id: Id::from(gone.id.as_str()) });
         compare(context, part, table, &SubQuery { after, ..query.clone() }).await?;
     }
     compare(context, part, table, &SubQuery { limit: Some(0), ..query.clone() }).await
