@@ -11,3 +11,4 @@ pub mod instrumented;
 pub mod random;
 pub mod reference;
 pub mod simple;
+pub mod split;

@@ -90,7 +90,9 @@ pub fn agree(part: &Arc<Part>, table: &Table, query: &SubQuery, found: &[Found])
             check!(score_before >= *reported, "hits are not in the order of their scores{}", lists());
             check!(
                 score_before > *reported || before.as_bytes() < id.as_bytes(),
-                "hits of one score are not in the order of their ids{}",
+                "hits of one score are not in the order of their ids: {:?}, {:?}{}",
+                hits[at - 1],
+                hits[at],
                 lists()
             );
         }

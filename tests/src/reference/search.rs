@@ -1,5 +1,7 @@
 //! Vector search in `f64`.
 
+use std::cmp::Ordering;
+
 use heavenbase::types::{Metric, Value};
 
 /// The score of a stored vector seen from the query: higher is better.
@@ -23,7 +25,8 @@ pub fn score(metric: Metric, query: &[f32], stored: &[f32]) -> f64 {
 pub fn near<'a>(metric: Metric, query: &[f32], k: usize, rows: impl Iterator<Item = (&'a str, &'a Value)>) -> Vec<(&'a str, f64)> {
     let mut scored: Vec<(&str, f64)> =
         rows.filter_map(|(id, value)| value.as_vector().map(|stored| (id, score(metric, query, stored)))).collect();
-    scored.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.as_bytes().cmp(b.0.as_bytes())));
+    // Not `total_cmp`, which sets 0.0 before -0.0: they are one score, a tie.
+    scored.sort_by(|a, b| b.1.partial_cmp(&a.1).unwrap_or(Ordering::Equal).then_with(|| a.0.as_bytes().cmp(b.0.as_bytes())));
     scored.truncate(k);
     scored
 }

@@ -1,0 +1,66 @@
+//! The differential test of splits: the same rows laid out over backends at random, the same queries, one answer.
+//!
+//! A [`World`] holds the drivers, [`World::place`] lays an entity out over them, [`queries`] makes queries,
+//! [`answer::expected`] says what the reference answers, [`answer::run`] what the planner and executor do.
+
+pub mod answer;
+pub mod queries;
+mod world;
+
+pub use world::{Placed, World};
+
+use heavenbase::query::QuerySpec;
+
+use crate::random::Random;
+use answer::{Answer, difference, expected, run};
+
+/// Runs so many random queries on so many random placements of the same rows. Gives the number of pairs compared.
+///
+/// # Errors
+/// The first difference: seed, placement, the query cut down as far as it still differs, both answers.
+pub async fn compare(seed: u64, placements: usize, queries: usize) -> Result<usize, String> {
+    let mut random = Random::named(seed, "split");
+    let mut world = World::new(&mut random).await.map_err(|error| format!("seed {seed}: no world: {error:?}"))?;
+    for number in 0..placements {
+        world.place(&mut random, number).await.map_err(|error| format!("seed {seed}: placement {number}: {error:?}"))?;
+    }
+    let mut pairs = 0;
+    for number in 0..queries {
+        let spec = queries::query(&mut random, &world);
+        let wanted = expected(&world, &spec);
+        for placed in &world.placed {
+            if let Some(why) = one(&world, placed, &spec, &wanted).await {
+                let (spec, why) = smaller(&world, placed, spec, why).await;
+                return Err(format!(
+                    "seed {seed}, query {number}: {why}\n  query: {}\n  placement: {placed}\n  plan:\n{}\n  replay: HEAVENBASE_TEST_SEED={seed}",
+                    serde_json::to_string(&spec).unwrap_or_default(),
+                    answer::explain(placed, &spec)
+                ));
+            }
+            pairs += 1;
+        }
+        if number % 10 == 0 {
+            let at = random.below(world.placed.len());
+            queries::paged(&mut random, &world, &world.placed[at]).await.map_err(|why| format!("seed {seed}, pages {number}: {why}"))?;
+            pairs += 1;
+        }
+    }
+    Ok(pairs)
+}
+
+async fn one(world: &World, placed: &Placed, spec: &QuerySpec, wanted: &Answer) -> Option<String> {
+    difference(world, spec, wanted, &run(placed, spec).await)
+}
+
+/// Cuts a query down as long as it still differs.
+async fn smaller(world: &World, placed: &Placed, mut spec: QuerySpec, mut why: String) -> (QuerySpec, String) {
+    'again: loop {
+        for candidate in queries::simpler(&spec) {
+            if let Some(still) = one(world, placed, &candidate, &expected(world, &candidate)).await {
+                (spec, why) = (candidate, still);
+                continue 'again;
+            }
+        }
+        return (spec, why);
+    }
+}
