@@ -39,6 +39,18 @@ pub enum Answer {
     Failed(Arc<Error>),
 }
 
+impl Answer {
+    /// Whether there is anything in it.
+    pub fn tells(&self) -> bool {
+        match self {
+            Answer::Rows(rows) => !rows.is_empty(),
+            Answer::Groups(groups) => !groups.is_empty(),
+            Answer::Expected(groups) => !groups.is_empty(),
+            Answer::Failed(_) => false,
+        }
+    }
+}
+
 /// What planner and executor answer.
 pub async fn run(placed: &Placed, spec: &QuerySpec) -> Answer {
     match try_run(placed, spec).await {

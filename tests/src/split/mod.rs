@@ -20,14 +20,23 @@ use answer::{Answer, difference, expected, run};
 /// The first difference: seed, placement, the query cut down as far as it still differs, both answers.
 pub async fn compare(seed: u64, placements: usize, queries: usize) -> Result<usize, String> {
     let mut random = Random::named(seed, "split");
-    let mut world = World::new(&mut random).await.map_err(|error| format!("seed {seed}: no world: {error:?}"))?;
+    let world = World::new(&mut random).await.map_err(|error| format!("seed {seed}: no world: {error:?}"))?;
+    compare_in(world, random, seed, placements, queries).await
+}
+
+/// The same in a world that is there.
+///
+/// # Errors
+/// As [`compare`].
+pub async fn compare_in(mut world: World, mut random: Random, seed: u64, placements: usize, queries: usize) -> Result<usize, String> {
     for number in 0..placements {
         world.place(&mut random, number).await.map_err(|error| format!("seed {seed}: placement {number}: {error:?}"))?;
     }
-    let mut pairs = 0;
+    let (mut pairs, mut telling) = (0, 0);
     for number in 0..queries {
         let spec = queries::query(&mut random, &world);
         let wanted = expected(&world, &spec);
+        telling += usize::from(wanted.tells());
         for placed in &world.placed {
             if let Some(why) = one(&world, placed, &spec, &wanted).await {
                 let (spec, why) = smaller(&world, placed, spec, why).await;
@@ -44,6 +53,10 @@ pub async fn compare(seed: u64, placements: usize, queries: usize) -> Result<usi
             queries::paged(&mut random, &world, &world.placed[at]).await.map_err(|why| format!("seed {seed}, pages {number}: {why}"))?;
             pairs += 1;
         }
+    }
+    // Queries that nothing matches compare nothing.
+    if telling * 2 < queries {
+        return Err(format!("seed {seed}: only {telling} of {queries} queries answer with anything"));
     }
     Ok(pairs)
 }

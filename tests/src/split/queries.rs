@@ -99,12 +99,16 @@ fn near(random: &mut Random, names: &[&'static str]) -> SearchSpec {
     if vector.iter().all(|n| *n == 0.0) {
         vector[0] = 1.0;
     }
-    SearchSpec::Near { field: reference(random.pick(names)), vector, k: *random.pick(&[1, 3, 10, 40, 200]) }
+    SearchSpec::Near { field: reference(names[random.below(names.len())]), vector, k: *random.pick(&[1, 3, 10, 40, 200]) }
 }
 
 fn matching(random: &mut Random) -> SearchSpec {
     let text = *random.pick(&["alpha", "Alpha beta", "desk", "red desk", "a", "stra\u{df}e", "caf\u{e9}", "can't", "3.14 beta", "zebra"]);
-    SearchSpec::Matches { field: reference(random.pick(&["body", "title"])), text: text.to_owned(), k: *random.pick(&[1, 3, 10, 40, 200]) }
+    SearchSpec::Matches {
+        field: reference(if random.chance(60) { "body" } else { "title" }),
+        text: text.to_owned(),
+        k: *random.pick(&[1, 3, 10, 40, 200]),
+    }
 }
 
 fn search(random: &mut Random, world: &World) -> SearchSpec {
@@ -127,7 +131,7 @@ fn measure(random: &mut Random, world: &World, functions: &[(AggregateFunction, 
     if function == AggregateFunction::Count && random.chance(50) {
         return MeasureSpec { function, field: None };
     }
-    MeasureSpec { function, field: Some(reference(random.pick(&names))) }
+    MeasureSpec { function, field: Some(reference(names[random.below(names.len())])) }
 }
 
 fn aggregate(random: &mut Random, world: &World) -> AggregateSpec {

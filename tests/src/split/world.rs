@@ -18,7 +18,8 @@ use crate::reference::Table;
 /// The drivers, the rows, and the placements of the entity that hold them.
 pub struct World {
     bindings: Vec<Binding>,
-    places: Vec<Place>,
+    /// Kept as long as the drivers live.
+    _places: Vec<Place>,
     /// The whole entity as one part of the reference: no driver has it.
     pub whole: Arc<Part>,
     /// The rows.
@@ -115,6 +116,14 @@ impl World {
             bindings.push(Binding { name: tested.name, kind: tested.kind, driver });
             places.push(place);
         }
+        Self::over(random, bindings, places).await
+    }
+
+    /// The same over these drivers.
+    ///
+    /// # Errors
+    /// What the backends say.
+    pub async fn over(random: &mut Random, bindings: Vec<Binding>, places: Vec<Place>) -> Result<World> {
         let reference = Binding { name: "reference", kind: "inmem", driver: InMem::new().connect().await? };
         let fields: Vec<FieldSchema> = FIELDS
             .iter()
@@ -125,14 +134,9 @@ impl World {
             .collect();
         let entity = Box::leak(Box::new(EntitySchema::new("thing", Box::leak(fields.into_boxed_slice()))));
         let whole = Routing::new(entity, &"split".into(), "reference", &[reference])?.parts[0].clone();
-        let mut world = World { bindings, places, whole, table: Table::default(), history: Vec::new(), placed: Vec::new() };
+        let mut world = World { bindings, _places: places, whole, table: Table::default(), history: Vec::new(), placed: Vec::new() };
         world.make_up(random);
         Ok(world)
-    }
-
-    /// How many places there are to lie in.
-    pub fn backends(&self) -> usize {
-        self.places.len()
     }
 
     fn make_up(&mut self, random: &mut Random) {
@@ -198,9 +202,10 @@ impl World {
                 }
             }
             if places.is_empty() {
-                // None of them can: memory can.
+                // None of them can: memory can, which is always there.
+                let memory = self.bindings.iter().find(|binding| binding.kind == "inmem").map_or("inmem", |binding| binding.name);
                 let able = placements("inmem", logical, *metric);
-                places.push(placement("inmem", *random.pick(&able), *metric, false));
+                places.push(placement(memory, *random.pick(&able), *metric, false));
             }
             fields.push(field(name, *logical, *nullable, places));
         }
