@@ -171,7 +171,7 @@ impl World {
                 numbers[0] += if numbers.iter().all(|n| *n == 0.0) { 1.0 } else { 0.0 };
                 Value::Vector(numbers.into())
             }
-            (logical, metric) => data::value(random, &logical, metric, Manners { nul: true, negative_zero: true }),
+            (logical, metric) => data::value(random, &logical, metric, Manners::default()),
         }
     }
 
