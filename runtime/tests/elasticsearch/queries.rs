@@ -122,6 +122,24 @@ async fn long_text_is_kept_found_and_ordered() {
 }
 
 #[tokio::test]
+async fn text_of_any_length_is_kept_and_found_and_its_order_is_left_to_the_caller() {
+    static HUGE: EntitySchema = EntitySchema::new("huge", &[field("body", LogicalType::Text { max: 1_000_000 }, INLINE)]);
+    let Some(store) = Store::open("text_of_any_length", &HUGE).await else { return };
+    let row = |id: &str, tail: &str| (id.to_owned(), vec![text(format!("{}{tail}", "0123456789".repeat(30_000)))]);
+    let rows = vec![row("a", "needle"), row("b", "x"), ("c".into(), vec![text("needle")])];
+    store.upsert(1, rows.clone()).await;
+    for (id, row) in &rows {
+        assert_eq!(store.get(id).await.as_ref().map(|(_, row)| row), Some(row), "{id}");
+        assert_eq!(store.agrees(&rows, test("body", Condition::Eq(row[0].clone()))).await, 1);
+    }
+    assert_eq!(store.agrees(&rows, test("body", Condition::EndsWith("needle".into()))).await, 2);
+    assert_eq!(store.agrees(&rows, test("body", Condition::Contains("9needle".into()))).await, 1);
+    let plan = store.driver.plan(&store.part, &SubQuery { order: order(0, false), limit: Some(1), ..SubQuery::default() });
+    assert!(!plan.order && !plan.limit && plan.remainder.is_all());
+    store.close().await;
+}
+
+#[tokio::test]
 async fn words_of_any_kind_are_found() {
     let Some(store) = Store::open("words", &TEXTS).await else { return };
     let long_word = "w".repeat(300);

@@ -52,7 +52,8 @@ pub(super) fn of_row(part: &Part, id: &Id, version: i64, values: &[Value]) -> Js
                 if text::is_long(whole) {
                     put("h", name(), text::digest(whole).into());
                     put("p", name(), text::pieces(whole).into());
-                    for (number, segment) in text::segments(whole).into_iter().enumerate().skip(1) {
+                    let ordered = text::further_segments(&column.logical);
+                    for (number, segment) in text::segments(whole).into_iter().enumerate().skip(1).take(ordered) {
                         put("s", format!("{}_{number}", column.physical), segment.into());
                     }
                 }
@@ -171,7 +172,7 @@ pub(super) fn mapping_of(column: &Column) -> Vec<(&'static str, String, Json)> {
         if text::is_tall(max) {
             fields.push(("h", name(), term()));
             fields.push(("p", name(), term()));
-            for number in 1..text::segments_of(max).min(text::MOST_SEGMENTS) {
+            for number in 1..=text::further_segments(&column.logical) {
                 fields.push(("s", format!("{}_{number}", column.physical), json!({ "type": "keyword", "index": false })));
             }
         }

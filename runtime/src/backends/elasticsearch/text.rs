@@ -6,6 +6,8 @@
 //! - `s.<column>_1` and on: the further segments of a long text, which order, grouping and extremes continue with.
 //! - `p.<column>`: overlapping pieces of a long text, which substrings are sought in.
 
+use crate::types::LogicalType;
+
 /// Characters a segment has: 4 bytes each at most, so 32,000 bytes.
 pub(super) const SEGMENT: usize = 8_000;
 /// Longest substring sought natively, in characters: Lucene refuses patterns that make too large an automaton.
@@ -26,6 +28,14 @@ pub(super) fn is_tall(max: u32) -> bool {
 /// How many segments the longest text has.
 pub(super) fn segments_of(max: u32) -> usize {
     (max as usize).div_ceil(SEGMENT)
+}
+
+/// How many segments behind the first are indexed: none where the caller orders.
+pub(super) fn further_segments(logical: &LogicalType) -> usize {
+    match logical {
+        LogicalType::Text { max } if segments_of(*max) <= MOST_SEGMENTS => segments_of(*max).saturating_sub(1),
+        _ => 0,
+    }
 }
 
 /// Where the first `count` characters of a text end; `None` when it has no more than that.
