@@ -95,18 +95,28 @@ async fn a_read_sees_the_commit_of_another_workspace() {
         assert!(two.get("a").await.unwrap().is_none());
         one.driver.drop_part(&one.part).await.unwrap();
         assert_eq!(two.get("a").await.unwrap_err().kind(), heavenbase::ErrorKind::NotRegistered);
+        // Made anew with as many commits as before, it is another part.
+        one.driver.ensure(&one.part).await.unwrap();
+        for n in 0..31 {
+            one.upsert(n + 1, vec![item("b", n)]).await;
+        }
+        assert_eq!(two.everything().await.ids, [Id::from("b")], "{kind}");
+        two.upsert(100, vec![item("c", 1)]).await;
+        assert_eq!(one.everything().await.ids, ["b", "c"].map(Id::from), "{kind}");
     }
 }
 
-/// Writes batches of twenty rows that all hold the same number, until it is killed. Says when it begins.
+/// Writes batches of twenty rows that all hold the same number, until it is killed. Says when the first is written.
 async fn write_batches(task: &str) {
     let (kind, directory) = task.split_once('|').unwrap();
     let kind = KINDS.into_iter().find(|k| *k == kind).unwrap();
     let store = Store::open(kind, Path::new(directory), &ITEM).await;
     let first = store.get("00").await.unwrap().map_or(1, |(version, _)| version + 1);
-    println!("begins");
     for n in first.. {
         store.upsert(n, (0..20).map(|row| item(&format!("{row:02}"), n)).collect()).await;
+        if n == first {
+            println!("begins");
+        }
     }
 }
 
@@ -137,6 +147,6 @@ async fn a_killed_writer_leaves_a_batch_whole_or_absent() {
             assert!(number >= last, "{kind}: {number} after {last}");
             last = number;
         }
-        assert!(last > 12, "{kind}: the writer got nothing done");
+        assert!(last >= 12, "{kind}: the writers got nothing done");
     }
 }

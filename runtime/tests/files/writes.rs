@@ -190,3 +190,40 @@ async fn a_stream_sees_the_rows_as_they_were_when_it_was_opened() {
         assert_eq!(store.everything().await.len(), 60);
     }
 }
+
+/// Not a test: prints what writes and reads cost here, when asked to.
+#[tokio::test]
+async fn measure() {
+    if std::env::var_os("HEAVENBASE_TEST_MEASURE").is_none() {
+        return;
+    }
+    for kind in KINDS {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(kind, directory.path(), &ITEM).await;
+        let timed = |what: &str, start: std::time::Instant, times: u32| println!("{kind} {what}: {:?}", start.elapsed() / times);
+        let start = std::time::Instant::now();
+        store.upsert(1, (0..1_000).map(|n| item(&format!("base{n:06}"), n)).collect()).await;
+        timed("upsert of 1000 rows", start, 1);
+        let start = std::time::Instant::now();
+        for n in 0..100i64 {
+            store.upsert(n + 2, vec![item("one", n)]).await;
+        }
+        timed("upsert of one row", start, 100);
+        if kind != "file" {
+            store.upsert(200, (0..100_000).map(|n| item(&format!("base{n:06}"), n)).collect()).await;
+            let start = std::time::Instant::now();
+            for n in 0..100i64 {
+                store.upsert(n + 300, vec![item("one", n)]).await;
+            }
+            timed("upsert of one row beside 100000", start, 100);
+        }
+        let start = std::time::Instant::now();
+        for _ in 0..10_000 {
+            assert!(store.get("base000500").await.unwrap().is_some());
+        }
+        timed("get", start, 10_000);
+        let start = std::time::Instant::now();
+        let again = Store::open(kind, directory.path(), &ITEM).await;
+        timed(&format!("open {} rows", again.driver.plan(&again.part, &SubQuery::default()).text.split(' ').nth(3).unwrap()), start, 1);
+    }
+}

@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io;
+use std::path::PathBuf;
 
 use super::format::{parse_row, read_if_there, row_path, row_text, rows_directory};
 use super::name::name_of;
@@ -13,7 +14,7 @@ use crate::backends::rows::{
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::Id;
 
-fn path(at: &Place) -> std::path::PathBuf {
+fn path(at: &Place) -> PathBuf {
     at.directory.join("batch.json")
 }
 
@@ -72,9 +73,22 @@ pub(super) fn carry_out(at: &Place, batch: &Batch) -> Result<()> {
             None => remove_if_there(&row)?,
         }
     }
-    written.iter().try_for_each(|row| sync_file(row))?;
+    sync_all(&written)?;
     sync_directory(&rows_directory(at))?;
     remove_if_there(&path(at))
+}
+
+/// Threads that wait for the disk, at most: file systems gather what waits at the same time into one write.
+const WAITING: usize = 32;
+
+/// Makes files durable, many at once.
+fn sync_all(files: &[PathBuf]) -> Result<()> {
+    let share = files.len().div_ceil(WAITING).max(1);
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = files.chunks(share).map(|files| scope.spawn(|| files.iter().try_for_each(|file| sync_file(file)))).collect();
+        let lost = |_| Err(Error::new(ErrorKind::Internal, "a thread that waited for the disk was lost"));
+        threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(lost))
+    })
 }
 
 /// Removes a file that may be gone already.

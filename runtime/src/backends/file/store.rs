@@ -1,15 +1,13 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use super::format::{parse_row, read_if_there, row_path, rows_directory, side_files};
 use super::journal::{self, remove_if_there};
 use super::name::{id_of, name_of};
 use crate::backends::rows::{
-    Change, Contents, Damage, Look, Place, Row, Store, TEMPORARY, create_directory, io_error, replace_file, sync_directory, sync_file,
+    Change, Contents, Damage, Look, Place, Row, Stamp, Store, TEMPORARY, stamp, create_directory, io_error, replace_file, sync_directory, sync_file,
     unsettled, write_file,
 };
 use crate::error::Result;
@@ -36,8 +34,6 @@ struct Known {
     id: Option<Id>,
 }
 
-type Stamp = (SystemTime, u64);
-
 /// The note that says: look at everything.
 const EVERYTHING: &str = "*";
 /// What ends a name in a note.
@@ -56,14 +52,6 @@ enum Found {
 
 /// A look at one file: its name, its stamp, and what it holds.
 type Seen = (String, Option<Stamp>, Found);
-
-fn stamp(path: &Path) -> Result<Option<Stamp>> {
-    match fs::metadata(path) {
-        Ok(found) => Ok(Some((found.modified().unwrap_or(SystemTime::UNIX_EPOCH), found.len()))),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(io_error(e, "look at", path)),
-    }
-}
 
 /// Reads the file of a name. The stamp is taken before, so that a later change is seen as one.
 fn look_at(at: &Place, name: String) -> Result<Seen> {
@@ -161,14 +149,16 @@ impl Store for RowFiles {
                 seen.push(look_at(at, name)?);
             }
         } else {
-            let mut asked = noted.unwrap_or_default();
-            asked.retain(|name| id_of(name).is_some());
-            if let Look::Rows(ids) = look {
-                asked.extend(ids.iter().map(|id| name_of(id)));
+            // Noted rows are read again whatever their stamps: two commits may fall into one tick of the clock.
+            let noted = noted.unwrap_or_default();
+            for name in noted.iter().filter(|name| id_of(name).is_some()) {
+                seen.push(look_at(at, name.clone())?);
             }
-            for name in asked {
-                if stamp(&row_path(at, &name))? != disk.known.get(&name).map(|known| known.stamp) {
-                    seen.push(look_at(at, name)?);
+            if let Look::Rows(ids) = look {
+                for name in ids.iter().map(|id| name_of(id)).filter(|name| !noted.contains(name)) {
+                    if stamp(&row_path(at, &name))? != disk.known.get(&name).map(|known| known.stamp) {
+                        seen.push(look_at(at, name)?);
+                    }
                 }
             }
         }
@@ -189,20 +179,26 @@ impl Store for RowFiles {
 
     fn commit(&self, at: &Place, disk: &mut Files, before: &Contents, _after: &Contents, changes: &[Change]) -> Result<()> {
         create_directory(&rows_directory(at))?;
+        // What is noted by now is our own note; nobody else writes while we hold the lock.
+        let noted = at.noted().map(|(_, length, _)| length);
         if let Some(batch) = journal::read(at)? {
             journal::carry_out(at, &batch)?;
         }
+        let mut beside = false;
         for change in changes {
             if let Change::Put(row) = change {
                 for side in side_files(at, row) {
-                    if stamp(&side.path)?.is_none_or(|(_, length)| length != side.bytes.len() as u64) {
+                    beside = true;
+                    if stamp(&side.path)?.is_none_or(|(_, length, _)| length != side.bytes.len() as u64) {
                         write_file(&at.directory, &side.path, side.bytes, true)?;
                     }
                 }
             }
             set_aside(at, before, change.id())?;
         }
-        sync_directory(&rows_directory(at))?;
+        if beside {
+            sync_directory(&rows_directory(at))?;
+        }
         let batch = journal::batch_of(at, changes)?;
         match batch.as_slice() {
             [(id, text)] => {
@@ -231,6 +227,7 @@ impl Store for RowFiles {
             }
             remove_old_side_files(at, before, change);
         }
+        disk.read_to = noted.unwrap_or(disk.read_to);
         Ok(())
     }
 

@@ -3,7 +3,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::{Error, ErrorKind, Result, Status};
 use crate::schema::Part;
@@ -28,9 +28,9 @@ impl Place {
         self.directory.join(LOCK)
     }
 
-    /// How many bytes of commits have been noted: one look at the directory, no lock. `None` when the part is gone.
-    pub fn noted(&self) -> Option<u64> {
-        fs::metadata(self.lock_path()).ok().map(|found| found.len())
+    /// What has been noted of commits: one look at the directory, no lock. `None` when the part is gone.
+    pub fn noted(&self) -> Option<Stamp> {
+        stamp(&self.lock_path()).ok().flatten()
     }
 
     /// Waits for the lock, alone (to write) or beside other readers.
@@ -63,6 +63,29 @@ impl Place {
                 }
             }
         }
+    }
+}
+
+/// What tells whether a file was changed or replaced: its time, length and number.
+pub(crate) type Stamp = (SystemTime, u64, u64);
+
+/// The stamp of a file; none where there is none.
+pub(crate) fn stamp(path: &Path) -> Result<Option<Stamp>> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(Some((found.modified().unwrap_or(SystemTime::UNIX_EPOCH), found.len(), number(&found)))),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(io_error(e, "look at", path)),
+    }
+}
+
+/// The number a file system knows a file by, where it tells.
+fn number(found: &fs::Metadata) -> u64 {
+    #[cfg(unix)]
+    return std::os::unix::fs::MetadataExt::ino(found);
+    #[cfg(not(unix))]
+    {
+        let _ = found;
+        0
     }
 }
 

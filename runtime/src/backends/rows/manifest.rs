@@ -15,6 +15,9 @@ pub(crate) struct Manifest {
     kind: String,
     namespace: String,
     entity: String,
+    /// Differs for a part that was dropped and made anew.
+    #[serde(default)]
+    made: String,
     columns: Vec<ManifestColumn>,
 }
 
@@ -49,6 +52,7 @@ impl Manifest {
             kind: kind.to_owned(),
             namespace: at.part.namespace.to_string(),
             entity: at.part.entity.name.to_owned(),
+            made: String::new(),
             columns: at.part.columns.iter().map(column).collect(),
         }
     }
@@ -76,12 +80,14 @@ impl Manifest {
     /// # Errors
     /// [`ErrorKind::SchemaMismatch`], saying what differs.
     pub fn ensure(at: &Place, kind: &str) -> Result<Ensured> {
-        let wanted = Manifest::of(at, kind);
+        let mut wanted = Manifest::of(at, kind);
         let Some(found) = Self::read(at)? else {
+            wanted.made = uuid::Uuid::now_v7().to_string();
             wanted.write(at)?;
             return Ok(Ensured { created: true, ..Ensured::default() });
         };
         let added = wanted.added_to(&found, at)?;
+        wanted.made = found.made.clone();
         if wanted != found {
             wanted.write(at)?;
         }
@@ -89,7 +95,8 @@ impl Manifest {
     }
 
     /// Whether this part can be read and written under the manifest found: nobody evolved or dropped it meanwhile.
-    pub fn check(at: &Place, kind: &str) -> Result<()> {
+    /// Answers what differs for a part that was made anew.
+    pub fn check(at: &Place, kind: &str) -> Result<String> {
         let Some(found) = Self::read(at)? else {
             return Err(Error::new(ErrorKind::NotRegistered, "nothing is stored here, or it was dropped: register the entity first")
                 .of_entity(at.part.entity.name)
@@ -98,7 +105,7 @@ impl Manifest {
         let wanted = Manifest::of(at, kind);
         let added = wanted.added_to(&found, at)?;
         match added.first() {
-            None => Ok(()),
+            None => Ok(found.made),
             Some(field) => Err(at.mismatch("the field is new to these files: register the entity first").at_field(field.clone())),
         }
     }

@@ -26,7 +26,7 @@ mod segments;
 
 pub(crate) use disk::{Place, create_directory, io_error, replace_file, sync_directory};
 #[cfg(feature = "file")]
-pub(crate) use disk::{TEMPORARY, sync_file, unsettled, write_file};
+pub(crate) use disk::{Stamp, TEMPORARY, stamp, sync_file, unsettled, write_file};
 pub(crate) use driver::RowDriver;
 pub(crate) use map::{Row, RowMap};
 #[cfg(any(feature = "json", feature = "file"))]

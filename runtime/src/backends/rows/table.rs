@@ -1,13 +1,12 @@
 use std::fs;
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-use super::disk::remove_litter;
+use super::disk::{Stamp, remove_litter, stamp};
 use super::manifest::Manifest;
 use super::unique::UniqueIndex;
 use super::write::changes;
@@ -21,10 +20,8 @@ pub(crate) struct Table<S: Store> {
     pub at: Place,
     store: Arc<S>,
     contents: ArcSwap<Contents>,
-    /// How many noted bytes `contents` knows of.
-    seen: AtomicU64,
-    /// Whether there was a first look.
-    loaded: AtomicBool,
+    /// The notes that `contents` knows of; none before the first look.
+    seen: Mutex<Option<Stamp>>,
     /// Whether a commit of our own is noted and under way: the rows in memory are still the last committed ones.
     noting: AtomicBool,
     writer: Mutex<Writer<S::Disk>>,
@@ -34,24 +31,17 @@ pub(crate) struct Table<S: Store> {
 struct Writer<D> {
     disk: D,
     unique: Option<UniqueIndex>,
-    /// The manifest last checked, by time and length.
-    manifest: Option<(SystemTime, u64)>,
+    /// The manifest last checked, and what it says of which part this is.
+    manifest: Option<Stamp>,
+    made: String,
 }
 
 impl<S: Store> Table<S> {
     /// A part that is read when it is first asked for.
     pub fn new(at: Place, store: Arc<S>) -> Self {
-        let writer = Writer { disk: S::Disk::default(), unique: None, manifest: None };
+        let writer = Writer { disk: S::Disk::default(), unique: None, manifest: None, made: String::new() };
         let contents = ArcSwap::from_pointee(Contents::default());
-        Table {
-            at,
-            store,
-            contents,
-            seen: AtomicU64::new(0),
-            loaded: AtomicBool::new(false),
-            noting: AtomicBool::new(false),
-            writer: Mutex::new(writer),
-        }
+        Table { at, store, contents, seen: Mutex::new(None), noting: AtomicBool::new(false), writer: Mutex::new(writer) }
     }
 
     /// Creates the part or checks what is there, and reads it.
@@ -74,8 +64,7 @@ impl<S: Store> Table<S> {
     /// committed since the last look.
     pub fn read(&self) -> Result<Arc<Contents>> {
         let Some(noted) = self.at.noted() else { return Err(self.gone()) };
-        let is_known = self.noting.load(Ordering::Acquire) || noted == self.seen.load(Ordering::Acquire);
-        if is_known && self.loaded.load(Ordering::Acquire) {
+        if self.noting.load(Ordering::Acquire) || *self.seen.lock() == Some(noted) {
             return Ok(self.contents.load_full());
         }
         self.catch_up(Look::Noted)
@@ -93,27 +82,26 @@ impl<S: Store> Table<S> {
     }
 
     fn catch_up_locked(&self, writer: &mut Writer<S::Disk>, look: Look<'_>) -> Result<()> {
-        let noted = self.at.noted().unwrap_or_default();
-        self.check_manifest(writer)?;
+        let noted = self.at.noted();
+        let look = if self.is_another_part(writer)? { Look::Thorough } else { look };
         let mut contents = Contents::clone(&self.contents.load());
         if self.store.catch_up(&self.at, &mut writer.disk, &mut contents, look)? {
             writer.unique = None;
             self.contents.store(Arc::new(contents));
         }
-        self.seen.store(noted, Ordering::Release);
-        self.loaded.store(true, Ordering::Release);
+        *self.seen.lock() = noted;
         Ok(())
     }
 
-    /// Another process may have evolved or dropped the part.
-    fn check_manifest(&self, writer: &mut Writer<S::Disk>) -> Result<()> {
-        let found = fs::metadata(self.at.directory.join("manifest.json")).ok();
-        let stamp = found.and_then(|m| Some((m.modified().ok()?, m.len())));
-        if stamp.is_none() || stamp != writer.manifest {
-            Manifest::check(&self.at, S::KIND)?;
-            writer.manifest = stamp;
+    /// Another process may have evolved or dropped the part, or dropped it and made it anew.
+    fn is_another_part(&self, writer: &mut Writer<S::Disk>) -> Result<bool> {
+        let stamp = stamp(&self.at.directory.join("manifest.json"))?;
+        if stamp.is_some() && stamp == writer.manifest {
+            return Ok(false);
         }
-        Ok(())
+        let made = Manifest::check(&self.at, S::KIND)?;
+        writer.manifest = stamp;
+        Ok(std::mem::replace(&mut writer.made, made.clone()) != made)
     }
 
     /// Writes a batch: all that its guards let through, or nothing.
@@ -142,15 +130,12 @@ impl<S: Store> Table<S> {
         self.noting.store(true, Ordering::Release);
         let noted = lock.write_all(&note).map_err(|e| io_error(e, "write", &self.at.lock_path()));
         let done = noted.and_then(|()| self.store.commit(&self.at, disk, &before, &after, &changes));
-        match &done {
-            Ok(()) => {
-                unique.apply(&before.rows, &changes);
-                self.contents.store(Arc::new(after));
-            }
-            // Whatever stands in the files now is looked at before the next answer.
-            Err(_) => self.loaded.store(false, Ordering::Release),
+        if done.is_ok() {
+            unique.apply(&before.rows, &changes);
+            self.contents.store(Arc::new(after));
         }
-        self.seen.store(self.at.noted().unwrap_or_default(), Ordering::Release);
+        // After an error, whatever stands in the files is looked at before the next answer.
+        *self.seen.lock() = if done.is_ok() { self.at.noted() } else { None };
         self.noting.store(false, Ordering::Release);
         done.map(|()| report)
     }
