@@ -2,9 +2,10 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{Sqlite, Synchronous, failure, functions};
 use crate::error::Result;
@@ -77,8 +78,7 @@ fn prepare(connection: &Connection, config: &Sqlite, reader: bool) -> rusqlite::
     connection.busy_timeout(config.busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     if config.path.is_some() && !reader {
-        // The pragma answers with the mode that holds: on a file it is `wal`, or the file system cannot.
-        connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+        write_ahead(connection, config.busy_timeout)?;
     }
     let synchronous = match config.synchronous {
         Synchronous::Full => "FULL",
@@ -95,6 +95,20 @@ fn prepare(connection: &Connection, config: &Sqlite, reader: bool) -> rusqlite::
         connection.pragma_update(None, "query_only", true)?;
     }
     functions::register(connection)
+}
+
+/// Switches the file to WAL. The pragma answers with the mode that holds: `wal`, or what the file system can. It does not
+/// wait for another process that switches at the same time, so we do.
+fn write_ahead(connection: &Connection, patience: Duration) -> rusqlite::Result<()> {
+    let begun = Instant::now();
+    loop {
+        match connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())) {
+            Err(rusqlite::Error::SqliteFailure(code, _)) if code.code == ErrorCode::DatabaseBusy && begun.elapsed() < patience => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            answer => return answer,
+        }
+    }
 }
 
 /// A transaction of the writing connection: rolled back unless committed.

@@ -66,9 +66,18 @@ impl SqliteDriver {
     /// are those of the manifest (`_hb_manifest`). Do not call the workspace from within: it would wait for itself.
     ///
     /// # Errors
-    /// What `run` returns.
+    /// What `run` returns; [`InvalidQuery`](crate::ErrorKind::InvalidQuery) when it leaves a transaction open, which is
+    /// rolled back.
     pub fn with_connection<R>(&self, run: impl FnOnce(&rusqlite::Connection) -> rusqlite::Result<R>) -> Result<R> {
-        self.pool.write(|connection| run(connection).map_err(failure::error))
+        self.pool.write(|connection| {
+            let answer = run(connection).map_err(failure::error);
+            if connection.is_autocommit() {
+                return answer;
+            }
+            connection.execute_batch("ROLLBACK").map_err(failure::error)?;
+            let why = "a transaction was left open, and was rolled back: commit it before you return";
+            answer.and_then(|_| Err(crate::Error::new(crate::ErrorKind::InvalidQuery, why)))
+        })
     }
 
     /// Runs something of yours on a connection that only reads, beside everything else.

@@ -111,9 +111,11 @@ fn json(connection: &Connection, name: &str, holds: impl Fn(&Json, &Json) -> boo
     })
 }
 
-/// The test that `hb_path` takes, as text.
+/// The test that `hb_path` takes, as text. An operand that JSON cannot say (a float that is not finite) fails.
 pub(super) fn path_text(path: &[Segment], condition: &Condition) -> Result<String, serde_json::Error> {
-    serde_json::to_string(&(path, condition))
+    let text = serde_json::to_string(&(path, condition))?;
+    serde_json::from_str::<(Vec<Segment>, Condition)>(&text)?;
+    Ok(text)
 }
 
 /// A test of what lies at a path: the path, and the test of a whole JSON value.

@@ -216,3 +216,24 @@ async fn a_long_batch_leaves_the_callers_thread_and_is_written() {
     let page = pages(&driver, &part, SubQuery { page_rows: 100, ..SubQuery::default() });
     assert_eq!((page.len(), page.ids.is_sorted()), (2_000, true));
 }
+
+#[test]
+fn a_transaction_left_open_by_native_code_is_rolled_back_and_told() {
+    let (driver, part) = (memory(), counters());
+    now(driver.ensure(&part)).unwrap();
+    let left = driver.with_connection(|c| c.execute_batch(&format!("BEGIN; INSERT INTO \"{}\" VALUES ('x', 1, 1)", part.table)));
+    assert_eq!(left.unwrap_err().kind(), ErrorKind::InvalidQuery);
+    now(driver.write(&part, rows(1, ["a".to_owned(), "b".to_owned()]))).unwrap();
+    assert_eq!(ids(&driver, &part, SubQuery::default()), ["a", "b"]);
+}
+
+#[test]
+fn a_reader_of_a_file_only_reads() {
+    let directory = tempfile::tempdir().unwrap();
+    let (driver, part) = (file(&directory.path().join("shop.db")), counters());
+    now(driver.ensure(&part)).unwrap();
+    now(driver.write(&part, rows(1, ["a".to_owned()]))).unwrap();
+    let refused = driver.with_reader(|c| c.execute_batch(&format!("DELETE FROM \"{}\"", part.table)));
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Storage);
+    assert_eq!(ids(&driver, &part, SubQuery::default()), ["a"]);
+}
