@@ -337,7 +337,8 @@ impl Dialect for PostgresDialect {
 
     fn index(&self, part: &Part, columns: &[&Column], unique: bool) -> Option<Statement> {
         let lists = columns.iter().any(|column| matches!(column.logical, LogicalType::List(_) | LogicalType::Json | LogicalType::Vector(_)));
-        if lists && (unique || columns.len() > 1) {
+        // Short columns are unique by a constraint: see `unique_constraint`.
+        if lists && (unique || columns.len() > 1) || unique && !columns.iter().any(|column| is_long(column)) {
             return None;
         }
         let mut sql = Sql::new(self);
@@ -384,6 +385,22 @@ impl Dialect for PostgresDialect {
 }
 
 impl PostgresDialect {
+    /// What makes columns unique, checked at the end of each statement: rows of one batch may swap their values. `None`
+    /// where a value may be too long for a key, which an index of digests then serves.
+    pub(super) fn unique_constraint(&self, part: &Part, columns: &[&Column]) -> Option<(String, Statement)> {
+        if columns.iter().any(|column| is_long(column)) {
+            return None;
+        }
+        let name = ddl::index_name(self, part, columns, true);
+        let mut sql = Sql::new(self);
+        sql.push("ALTER TABLE ").name(&part.table).push(" ADD CONSTRAINT ").name(&name).push(" UNIQUE (");
+        for (i, column) in columns.iter().enumerate() {
+            sql.push(if i > 0 { ", " } else { "" }).name(&column.physical);
+        }
+        sql.push(") DEFERRABLE INITIALLY IMMEDIATE");
+        Some((name, sql.finish()))
+    }
+
     /// What was bound is an array of the widest type; a column of 32-bit numbers needs its own.
     fn cast_items(&self, sql: &mut Sql<'_>, term: &Term<'_>) {
         let LogicalType::List(item) = term.logical() else { return };

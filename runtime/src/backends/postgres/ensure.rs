@@ -86,6 +86,16 @@ pub(super) async fn ensure(core: &Core, part: &Part) -> Result<Ensured> {
             }
         }
     }
+    for group in part.unique_groups() {
+        let columns: Vec<&Column> = group.iter().filter_map(|&i| part.columns.get(i)).collect();
+        if let Some((name, create)) = core.dialect.unique_constraint(part, &columns) {
+            let text = "SELECT 1::bigint FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid \
+                        WHERE k.conname::text = $1 AND pg_catalog.pg_table_is_visible(c.oid)";
+            if rows(connection, &own(text, vec![Value::Text(name)])).await?.is_empty() {
+                execute(connection, &create).await?;
+            }
+        }
+    }
     for index in ddl::create_indexes(&core.dialect, part) {
         execute(connection, &index).await?;
     }
