@@ -73,12 +73,12 @@ async fn of_two_inserts_of_one_id_one_wins_and_the_other_leaves_nothing() {
         let outcomes = [one.await.unwrap(), two.await.unwrap()];
         let winners: Vec<usize> = (0..2).filter(|who| outcomes[*who].is_ok()).collect();
         assert!(winners.len() <= 1, "both inserted the same id");
-        for who in 0..2_usize {
+        for (who, outcome) in outcomes.iter().enumerate() {
             for side in ["x", "y"] {
                 let there = store.get(&format!("{round}-{}-{side}", who + 1)).await.is_some();
-                assert_eq!(there, winners.contains(&who), "round {round}, writer {who}: {:?}", outcomes[who]);
+                assert_eq!(there, winners.contains(&who), "round {round}, writer {who}: {outcome:?}");
             }
-            if let Err(error) = &outcomes[who] {
+            if let Err(error) = outcome {
                 assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error:?}");
             }
         }
