@@ -26,11 +26,8 @@ pub(crate) fn changes(part: &Part, contents: &Contents, batch: &WriteBatch) -> R
                 });
             }
         } else if let Some(row) = found {
-            let passes = match batch.expected.get(at) {
-                Some(expected) => row.version == *expected,
-                None => row.version < batch.version,
-            };
-            if !passes {
+            let is_expected = batch.expected.get(at).is_none_or(|expected| row.version == *expected);
+            if !is_expected || row.version >= batch.version {
                 report.stale.push((at, row.version));
                 continue;
             }
