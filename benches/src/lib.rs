@@ -3,7 +3,7 @@
 
 mod turns;
 
-pub use turns::{Candidate, compare};
+pub use turns::{Candidate, Clock, compare};
 
 use std::future::Future;
 use std::time::{Duration, Instant};

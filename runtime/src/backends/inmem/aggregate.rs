@@ -53,8 +53,7 @@ pub(super) fn aggregate(view: &View, query: &Aggregate) -> Result<Vec<Group>> {
                 }
             };
             for ((measure, column), total) in query.measures.iter().zip(&measures).zip(&mut groups[number].1) {
-                let value = column.map(|column| table.value(row, column));
-                total.add(value.as_ref()).map_err(|error| named(error, measure))?;
+                add_row(&table, row, measure.function, *column, total).map_err(|error| named(error, measure))?;
             }
         }
     }
@@ -63,6 +62,25 @@ pub(super) fn aggregate(view: &View, query: &Aggregate) -> Result<Vec<Group>> {
         Ok(Group { keys, measures: values.collect::<Result<_>>()? })
     };
     groups.into_iter().map(finish).collect()
+}
+
+/// Adds one row to a group's measure, without making a value of it where that can be.
+fn add_row(table: &Table, row: u32, function: AggregateFunction, column: Option<usize>, total: &mut Total) -> Result<()> {
+    let Some(column) = column else {
+        total.add_count(1);
+        return Ok(());
+    };
+    let (cells, place) = table.cells(row, column);
+    if !cells.valid.get(place) {
+        return Ok(());
+    }
+    match (function, &cells.data) {
+        (AggregateFunction::Count, _) => total.add_count(1),
+        (AggregateFunction::Sum | AggregateFunction::Avg, Data::Whole(values)) => total.add_wholes(std::iter::once(values[place])),
+        (AggregateFunction::Sum | AggregateFunction::Avg, Data::Float(values)) => total.add_floats(std::iter::once(values[place])),
+        _ => total.add(Some(&cells.value(&table.shape[column].kind, place)))?,
+    }
+    Ok(())
 }
 
 /// One measure over all selected rows: whole columns at a time.

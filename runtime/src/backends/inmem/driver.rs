@@ -93,13 +93,13 @@ impl MemoryDriver {
     }
 
     fn fetch_rows(view: &View, ids: &[Id], columns: &[usize]) -> Result<Page> {
-        let columns = view.positions(columns)?;
+        view.check(columns)?;
         let read = |table: &super::table::Table| {
             let mut page = Page::new(columns.len());
             page.ids.reserve(ids.len());
             page.versions.reserve(ids.len());
             page.values.reserve(ids.len() * columns.len());
-            ids.iter().filter_map(|id| table.find(id)).for_each(|row| push_row(table, row, &columns, &mut page));
+            ids.iter().filter_map(|id| table.find(id)).for_each(|row| push_row(table, row, columns.iter().map(|column| view.columns[*column]), &mut page));
             page
         };
         Ok(if ids.len() <= FEW { view.store.read(read) } else { read(&view.store.snapshot()) })

@@ -62,8 +62,8 @@ impl Identity {
     fn double(&mut self, hash_of: &impl Fn(&DefaultHashBuilder, u32) -> u64) {
         let old = std::mem::take(&mut self.shards);
         let mut tables: Vec<HashTable<u32>> = Vec::new();
-        // The eighth beside the half leaves room for chance: a shard that grew once too often wastes half of itself.
-        tables.resize_with(old.len() * 2, || HashTable::with_capacity(SHARD * 7 / 8));
+        // What a table of 512 places holds, and a little more than the rows each gets: it doubles when it fills.
+        tables.resize_with(old.len() * 2, || HashTable::with_capacity(SHARD * 7 / 16));
         for row in old.iter().flat_map(HashTable::iter) {
             let hash = hash_of(&self.hasher, *row);
             let shard = (hash >> 32) as usize & (tables.len() - 1);

@@ -193,8 +193,16 @@ impl Store {
 impl View {
     /// The stored columns of positions in the part.
     pub(super) fn positions(&self, columns: &[usize]) -> Result<Vec<usize>> {
-        let found = columns.iter().map(|column| self.columns.get(*column).copied()).collect::<Option<Vec<_>>>();
-        found.ok_or_else(|| Error::new(ErrorKind::Internal, "a column that the part does not have").of_entity(self.entity))
+        self.check(columns)?;
+        Ok(columns.iter().map(|column| self.columns[*column]).collect())
+    }
+
+    /// Checks that these are positions in the part.
+    pub(super) fn check(&self, columns: &[usize]) -> Result<()> {
+        if columns.iter().all(|column| *column < self.columns.len()) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Internal, "a column that the part does not have").of_entity(self.entity))
     }
 }
 

@@ -119,7 +119,7 @@ impl RowStream {
                 page.versions.reserve(expected);
                 page.values.reserve(expected * self.columns.len());
             }
-            push_row(table, row, &self.columns, &mut page);
+            push_row(table, row, self.columns.iter().copied(), &mut page);
             page.scores.extend(score);
         }
         if self.left != usize::MAX {
@@ -131,12 +131,12 @@ impl RowStream {
 }
 
 /// Adds a row to a page.
-pub(super) fn push_row(table: &Table, row: u32, columns: &[usize], page: &mut Page) {
+pub(super) fn push_row(table: &Table, row: u32, columns: impl Iterator<Item = usize>, page: &mut Page) {
     let (chunk, place) = split(row);
     let chunk = table.chunks.get(chunk);
     page.ids.push(Id::from(chunk.ids.get(place)));
     page.versions.push(chunk.versions[place]);
-    page.values.extend(columns.iter().map(|column| chunk.columns[*column].value(&table.shape[*column].kind, place)));
+    page.values.extend(columns.map(|column| chunk.columns[column].value(&table.shape[column].kind, place)));
 }
 
 impl PageStream for RowStream {
