@@ -4,17 +4,21 @@ use std::time::{Duration, Instant};
 
 use crate::median;
 
+/// How long a turn takes, at least.
+const TURN: Duration = Duration::from_millis(60);
+
 /// One thing to measure: its name, and what to run.
 pub struct Candidate<'a> {
     name: String,
     run: Box<dyn FnMut() -> usize + 'a>,
     times: Vec<Duration>,
+    repeats: u32,
 }
 
 impl<'a> Candidate<'a> {
     /// A candidate; `run` returns a number that depends on the work, so that none of it can be left out.
     pub fn new(name: impl Into<String>, run: impl FnMut() -> usize + 'a) -> Self {
-        Candidate { name: name.into(), run: Box::new(run), times: Vec::new() }
+        Candidate { name: name.into(), run: Box::new(run), times: Vec::new(), repeats: 1 }
     }
 }
 
@@ -29,10 +33,15 @@ impl std::fmt::Debug for Candidate<'_> {
 pub fn compare(subject: &str, count: usize, candidates: &mut [Candidate<'_>]) -> Vec<Duration> {
     for round in 0..=count {
         for candidate in candidates.iter_mut() {
-            let start = Clock::now();
-            std::hint::black_box((candidate.run)());
+            let (start, wall) = (Clock::now(), Instant::now());
+            for _ in 0..candidate.repeats {
+                std::hint::black_box((candidate.run)());
+            }
             if round > 0 {
-                candidate.times.push(start.elapsed());
+                candidate.times.push(start.elapsed() / candidate.repeats);
+            } else {
+                // The system counts a thread's time in steps of milliseconds: a turn takes many of them.
+                candidate.repeats = (TURN.as_nanos() / wall.elapsed().as_nanos().max(1)).clamp(1, 1 << 20) as u32;
             }
         }
     }
