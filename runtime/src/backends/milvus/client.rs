@@ -190,8 +190,13 @@ fn of_grpc(status: &tonic::Status, effect: Effect) -> Error {
         }
         Code::DeadlineExceeded => failed(ErrorKind::Timeout, "Milvus did not answer in time", unsure(effect)),
         Code::Unavailable => failed(ErrorKind::Unavailable, "Milvus cannot be reached or went away", unsure(effect)),
+        // The same code stands for a message that is too large and for a rate that is too high.
+        Code::ResourceExhausted if !status.message().contains("larger than") => {
+            failed(ErrorKind::Unavailable, "Milvus limits the rate of calls", Status::Temporary)
+        }
         Code::ResourceExhausted | Code::OutOfRange => {
-            failed(ErrorKind::LimitExceeded, "the message is larger than Milvus sends or takes: ask for or write less at once", Status::Permanent)
+            let why = "the message is larger than Milvus sends or takes: ask for or write less at once";
+            failed(ErrorKind::LimitExceeded, why, Status::Permanent)
         }
         Code::Unimplemented => failed(ErrorKind::Unsupported, "this Milvus does not have the call", Status::Permanent),
         code => failed(ErrorKind::Backend, "the call to Milvus failed", unsure(effect)).with("code", code.description()),
@@ -202,11 +207,12 @@ fn of_grpc(status: &tonic::Status, effect: Effect) -> Error {
 fn of_milvus(status: &proto::Status, effect: Effect) -> Result<()> {
     let kind = match (status.code, status.error_code) {
         (0, 0) => return Ok(()),
-        (1 | 2 | 5 | 6 | 8..=9, _) | (_, 2 | 48 | 49 | 52..=57) if status.code != 6 || status.retriable => {
+        (1 | 2 | 8 | 9 | 11, _) | (_, 2 | 48 | 49 | 55..=57) => {
             (ErrorKind::Unavailable, "Milvus cannot serve the call now: it is starting, overloaded, or limits the rate", Status::Temporary)
         }
-        (3 | 7, _) => (ErrorKind::Storage, "Milvus has no memory or quota left", Status::Permanent),
+        (3 | 7, _) | (_, 52..=54) => (ErrorKind::Storage, "Milvus has no memory or quota left", Status::Permanent),
         (4, _) => (ErrorKind::Unavailable, "Milvus is too busy", Status::Temporary),
+        (5, _) => (ErrorKind::Backend, "Milvus failed", unsure(effect)),
         (1400..=1499, _) | (_, 3) => (ErrorKind::PermissionDenied, "Milvus refused the call for this user", Status::Permanent),
         (100, _) | (_, 4) => (
             ErrorKind::NotRegistered,
@@ -219,4 +225,36 @@ fn of_milvus(status: &proto::Status, effect: Effect) -> Result<()> {
         _ => (ErrorKind::Backend, "Milvus refused the call", Status::Permanent),
     };
     Err(failed(kind.0, kind.1, kind.2).with("code", if status.code == 0 { status.error_code } else { status.code }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_says_whether_a_retry_helps() {
+        let of = |code, error_code| {
+            let status = proto::Status { code, error_code, retriable: false };
+            of_milvus(&status, Effect::Writes).map_err(|e| (e.kind(), e.status()))
+        };
+        assert_eq!(of(0, 0), Ok(()));
+        assert_eq!(of(8, 49), Err((ErrorKind::Unavailable, Status::Temporary)));
+        assert_eq!(of(0, 49), Err((ErrorKind::Unavailable, Status::Temporary)));
+        assert_eq!(of(5, 1), Err((ErrorKind::Backend, Status::Unknown)));
+        assert_eq!(of(100, 4), Err((ErrorKind::NotRegistered, Status::Permanent)));
+        assert_eq!(of(1100, 1), Err((ErrorKind::Backend, Status::Permanent)));
+        assert_eq!(of(65_535, 1), Err((ErrorKind::Backend, Status::Permanent)));
+        assert_eq!(of(0, 53), Err((ErrorKind::Storage, Status::Permanent)));
+        assert_eq!(of(1401, 3), Err((ErrorKind::PermissionDenied, Status::Permanent)));
+    }
+
+    #[test]
+    fn a_failed_transport_repeats_nothing_of_the_request() {
+        let status = tonic::Status::new(Code::InvalidArgument, "cannot parse expression: name == \"hunter2\"");
+        assert!(!format!("{:?}", of_grpc(&status, Effect::Reads)).contains("hunter2"));
+        let large = tonic::Status::new(Code::ResourceExhausted, "grpc: received message larger than max (9 vs. 8)");
+        assert_eq!(of_grpc(&large, Effect::Reads).kind(), ErrorKind::LimitExceeded);
+        let busy = tonic::Status::new(Code::ResourceExhausted, "rate limit exceeded");
+        assert_eq!(of_grpc(&busy, Effect::Reads).status(), Status::Temporary);
+    }
 }

@@ -42,6 +42,11 @@ impl PageStream for Nearest {
     }
 }
 
+/// The score of a vector; `-0.0` is `0.0`, or ties would not be ties.
+fn score(near: &NearQuery, vector: &[f32]) -> f64 {
+    near.metric.score(&near.vector, vector) + 0.0
+}
+
 /// Best first, then by id.
 fn rank(hits: &mut Vec<Hit>, k: usize) {
     hits.sort_unstable_by(|a, b| b.2.total_cmp(&a.2).then_with(|| a.0.cmp(&b.0)));
@@ -150,7 +155,7 @@ impl Nearest {
         let found = fields.into_page(&self.shape, &[])?;
         let scored = found.ids.into_iter().zip(found.versions).zip(vectors.chunks_exact((length as usize).max(1)));
         let mut hits: Vec<Hit> =
-            scored.map(|((id, version), vector)| (id, version, near.metric.score(&near.vector, vector))).collect();
+            scored.map(|((id, version), vector)| (id, version, score(near, vector))).collect();
         hits.sort_by(|a, b| a.0.cmp(&b.0));
         hits.dedup_by(|a, b| a.0 == b.0);
         Ok(hits)
@@ -163,7 +168,7 @@ impl Nearest {
         while let Some(page) = walk.next().await? {
             let scored = page.ids.into_iter().zip(page.versions).zip(page.values);
             hits.extend(scored.filter_map(|((id, version), value)| match value {
-                Value::Vector(vector) => Some((id, version, near.metric.score(&near.vector, &vector))),
+                Value::Vector(vector) => Some((id, version, score(near, &vector))),
                 _ => None,
             }));
             if hits.len() > 4 * k + 10_000 {
