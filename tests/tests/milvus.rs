@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use heavenbase::backends::milvus::MilvusDriver;
 use heavenbase::backends::{Connect, Milvus};
 use heavenbase::capability::Placement;
 use heavenbase::driver::{
@@ -167,6 +168,10 @@ async fn an_approximate_index_under_a_filter_gives_all_there_are() -> Outcome {
                 for chunk in rows.chunks(1_000) {
                     driver.write(&part, upsert(1, chunk.to_vec(), 2)).await?;
                 }
+                // The index is built over what is sealed alone, in the background.
+                let own = driver.as_any().downcast_ref::<MilvusDriver>().ok_or("another driver")?;
+                own.flush(&part).await?;
+                tokio::time::sleep(Duration::from_secs(3)).await;
                 for (matches, k) in [(0, 5), (1, 5), (7, 5), (7, 50), (40, 39), (40, 40), (40, 41), (ROWS, 10), (ROWS, ROWS), (ROWS, 5_000)]
                 {
                     for exact in [false, true] {

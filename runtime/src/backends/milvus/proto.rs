@@ -166,6 +166,14 @@ pub(super) struct DescribedIndex {
 }
 
 #[derive(Clone, PartialEq, Message)]
+pub(super) struct Flush {
+    #[prost(string, tag = "2")]
+    pub db_name: String,
+    #[prost(string, repeated, tag = "3")]
+    pub collection_names: Vec<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
 pub(super) struct RenameCollection {
     #[prost(string, tag = "2")]
     pub db_name: String,
