@@ -71,6 +71,7 @@ pub fn derive_layout(input: TokenStream) -> TokenStream {
 /// | `metric = "cosine"` | of a vector: `cosine` (the default), `l2` or `dot` |
 /// | `copy` | a copy, which can be rebuilt from the first `#[store]` |
 /// | `name = "…"` | the field's name in storage |
+/// | `default`, `default = expression` | as `#[default]` below, for a struct that derives `Default`: that derive claims the attribute |
 ///
 /// and besides:
 ///

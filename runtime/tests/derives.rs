@@ -151,6 +151,38 @@ fn a_row_comes_back_as_it_was_written() {
     assert_eq!(back, row);
 }
 
+/// Defaults beside the standard library's derive, which claims `#[default]`; a table that is there already.
+#[derive(Clone, Debug, Default, PartialEq, Entity)]
+#[entity(layout = Shop, table = "Old Things", index(size, label))]
+pub struct Old {
+    object_id: Id,
+    #[store(default = 3)]
+    size: i64,
+    #[store(to = "main", name = "The Label", default)]
+    label: String,
+}
+
+/// Two fields of an index on two backends, one of them by default: only the layout knows.
+#[derive(Clone, Debug, PartialEq, Entity)]
+#[entity(layout = Shop, index(near, far))]
+pub struct Apart {
+    object_id: Id,
+    near: i64,
+    #[store(to = "scratch")]
+    far: i64,
+}
+
+#[tokio::test]
+async fn a_mapped_table_keeps_its_names_and_an_index_lies_on_one_backend() {
+    let bindings = Shop::rehearsal().connect().await.unwrap();
+    let routing = heavenbase::schema::Routing::new(Old::SCHEMA, &"shop".into(), "main", &bindings).unwrap();
+    assert_eq!(routing.parts[0].table, "Old Things");
+    assert_eq!(routing.parts[0].columns.iter().map(|c| &*c.physical).collect::<Vec<_>>(), ["size", "The Label"]);
+    assert_eq!(Old::SCHEMA.fields[0].default.map(|f| f()), Some(Value::Int(3)));
+    let error = heavenbase::schema::Routing::new(Apart::SCHEMA, &"shop".into(), "main", &bindings).unwrap_err();
+    assert!(error.to_string().contains("index(near, far) lies on one backend"), "{error}");
+}
+
 #[test]
 fn a_row_from_before_a_field_has_its_default() {
     let mut values = Vec::new();

@@ -24,17 +24,23 @@ pub fn parse<'a>(field: &'a Field, ident: &'a Ident, errors: &mut Errors) -> Fie
         let place = if attribute.path().is_ident("id") { "on `object_id`" } else { "on the struct" };
         errors.on(attribute, format!("`#[{}]` stands {place}", attribute.path().get_ident().map(ToString::to_string).unwrap_or_default()));
     }
-    let (stores, stored_name) = store::parse(field, ident, errors);
+    let stores = store::parse(field, ident, errors);
+    let mut default = only(&field.attrs, "default", errors).and_then(|a| default(a, errors));
+    match (&default, stores.default) {
+        (Some(_), Some(_)) => errors.at(ident.span(), format!("`{name}` has two defaults: `#[default]` and that of `#[store]`")),
+        (None, stored) => default = stored,
+        (Some(_), None) => {}
+    }
     FieldModel {
         ident,
         constant,
         docs: field.attrs.iter().filter(|a| a.path().is_ident("doc")).collect(),
         ty: &field.ty,
-        stored_name,
-        stores,
+        stored_name: stores.name,
+        stores: stores.places,
         text: only(&field.attrs, "text", errors).and_then(|a| text(a, errors)),
         decimal: only(&field.attrs, "decimal", errors).and_then(|a| decimal(a, errors)),
-        default: only(&field.attrs, "default", errors).and_then(|a| default(a, errors)),
+        default,
         compute: only(&field.attrs, "compute", errors).and_then(|a| errors.keep(compute(a))),
         name,
     }

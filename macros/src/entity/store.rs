@@ -3,22 +3,34 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Field, Ident, LitInt, LitStr, Token};
 
-use super::model::{IndexModel, MetricModel, StoreModel};
+use super::model::{DefaultModel, IndexModel, MetricModel, StoreModel};
 use crate::attributes::{listed, read_keys};
 use crate::errors::Errors;
 use crate::names::wrong_backend_name;
 
-const KEYS: &[&str] = &["to", "as", "index", "unique", "metric", "copy", "name"];
+const KEYS: &[&str] = &["to", "as", "index", "unique", "metric", "copy", "name", "default"];
 const PLACEMENTS: &[&str] = &["InlineColumn", "JsonField", "SideTable", "VectorIndex", "InvertedIndex"];
 const METRICS: &[(&str, &str)] = &[("cosine", "Cosine"), ("l2", "L2"), ("dot", "Dot")];
 
-/// Reads every `#[store(…)]` of a field: at least one placement comes back, the truth first, and the name in storage.
-pub fn parse(field: &Field, ident: &Ident, errors: &mut Errors) -> (Vec<StoreModel>, Option<LitStr>) {
+/// Every `#[store(…)]` of a field.
+pub struct Stores {
+    /// The placements: at least one, the truth first.
+    pub places: Vec<StoreModel>,
+    /// The name in storage, where it is another.
+    pub name: Option<LitStr>,
+    /// `default`, which here does not meet that of the standard library's `derive(Default)`.
+    pub default: Option<DefaultModel>,
+}
+
+/// Reads every `#[store(…)]` of a field.
+pub fn parse(field: &Field, ident: &Ident, errors: &mut Errors) -> Stores {
     let mut stores: Vec<StoreModel> = Vec::new();
     let mut stored_name = None;
+    let mut default = None;
     for attribute in field.attrs.iter().filter(|a| a.path().is_ident("store")) {
         let mut store = StoreModel::on_default(attribute.path().get_ident().map_or_else(Span::call_site, Ident::span));
         let mut name: Option<LitStr> = None;
+        let first = stores.is_empty();
         read_keys(attribute, KEYS, &[], errors, |key| {
             match key.ident.to_string().as_str() {
                 "to" => {
@@ -43,11 +55,18 @@ pub fn parse(field: &Field, ident: &Ident, errors: &mut Errors) -> (Vec<StoreMod
                     key.alone()?;
                     store.copy = Some(key.span());
                 }
+                "default" if !first => {
+                    return Err(syn::Error::new(key.span(), "a field has one default: say it in the first `#[store]`"));
+                }
+                "default" if key.has_value() => default = Some(DefaultModel::Value(Box::new(key.value()?))),
+                "default" => {
+                    key.alone()?;
+                    default = Some(DefaultModel::OfType(key.span()));
+                }
                 _ => name = Some(stored_as(key.text()?)?),
             }
             Ok(())
         });
-        let first = stores.is_empty();
         if let Some(name) = name {
             if first {
                 stored_name = Some(name);
@@ -92,7 +111,7 @@ pub fn parse(field: &Field, ident: &Ident, errors: &mut Errors) -> (Vec<StoreMod
     if stores.is_empty() {
         stores.push(StoreModel::on_default(ident.span()));
     }
-    (stores, stored_name)
+    Stores { places: stores, name: stored_name, default }
 }
 
 fn stored_as(name: LitStr) -> syn::Result<LitStr> {

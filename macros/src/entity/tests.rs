@@ -34,7 +34,7 @@ fn a_right_entity_gives_no_message() {
 #[test]
 fn each_mistake_in_a_field_gives_its_message() {
     for (field, expected) in [
-        (r#"#[store] a: i64"#, "`#[store]` takes keys: `to`, `as`, `index`, `unique`, `metric`, `copy`, `name`"),
+        (r#"#[store] a: i64"#, "`#[store]` takes keys: `to`, `as`, `index`, `unique`, `metric`, `copy`, `name`, `default`"),
         (r#"#[store(to)] a: i64"#, "`to` takes a text: `to = \"…\"`"),
         (r#"#[store(to = 3)] a: i64"#, "`to` takes a text: `to = \"…\"`"),
         (r#"#[store(to = "")] a: i64"#, "`to` cannot be blank"),
@@ -60,6 +60,8 @@ fn each_mistake_in_a_field_gives_its_message() {
         (r#"#[default = 3] a: i64"#, "write `#[default]` or `#[default(expression)]`"),
         (r#"#[compute] a: i64"#, "write `#[compute(path::to::function)]`: a function from the entity to the field's type"),
         (r#"#[id(from(b))] a: i64"#, "`#[id]` stands on `object_id`"),
+        (r#"#[default] #[store(default)] a: i64"#, "`a` has two defaults: `#[default]` and that of `#[store]`"),
+        (r#"#[store(to = "a")] #[store(to = "b", copy, default = 3)] a: i64"#, "a field has one default: say it in the first `#[store]`"),
         (r#"_hb: i64"#, "`_hb` cannot be the name of a field: names that start with `_hb` are the runtime's own"),
         (r#"__: i64"#, "`__` cannot be the name of a field: its constant would have no name"),
         (r#"a_b: i64, aB: i64"#, "another field has the constant `A_B` already: rename one"),

@@ -102,8 +102,8 @@ impl Routing {
     /// Lays an entity out over a layout's backends.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidSchema`] for a backend the layout lacks, names that collide, or a uniqueness that the owner
-    /// cannot decide.
+    /// [`ErrorKind::InvalidSchema`] for a backend the layout lacks, names that collide, a uniqueness that the owner cannot
+    /// decide, or an index over fields of several backends.
     pub fn new(entity: &'static EntitySchema, namespace: &Arc<str>, default: &'static str, bindings: &[Binding]) -> Result<Self> {
         let owner = entity.owner.unwrap_or(default);
         let invalid = |why: String| Error::new(ErrorKind::InvalidSchema, why).of_entity(entity.name);
@@ -132,7 +132,11 @@ impl Routing {
                 .map(|(position, field, place)| Column {
                     field: position,
                     name: field.name,
-                    physical: physical_name(&binding.driver.description().naming, &[field.stored_name]),
+                    // The columns of a table that exists already are called what they are called.
+                    physical: match entity.table {
+                        Some(_) => field.stored_name.to_owned(),
+                        None => physical_name(&binding.driver.description().naming, &[field.stored_name]),
+                    },
                     logical: field.logical,
                     nullable: field.nullable,
                     placement: place.placement,
@@ -169,6 +173,12 @@ impl Routing {
                     "unique({}) is decided by the owner `{owner}`: store every field of it there",
                     group.join(", ")
                 )));
+            }
+        }
+        for group in entity.indexes {
+            let holds = |part: &Arc<Part>| group.iter().all(|name| part.column(name).is_some());
+            if !parts.iter().any(holds) {
+                return Err(invalid(format!("index({}) lies on one backend: none has all of its fields", group.join(", "))));
             }
         }
         Ok(Routing { entity, parts })
