@@ -182,7 +182,10 @@ fn patch(sql: &mut Sql<'_>, part: &Part, columns: &[Carried], expected: bool) {
     if part.is_mapped() {
         sql.push("$2::bigint IS NOT NULL");
     } else {
-        sql.push("t.").name(VERSION_COLUMN).push(if expected { " = u.expected" } else { " < $2::bigint" });
+        sql.push("t.").name(VERSION_COLUMN).push(" < $2::bigint");
+        if expected {
+            sql.push(" AND t.").name(VERSION_COLUMN).push(" = u.expected");
+        }
     }
     sql.push(" RETURNING t.").name(part.id_column());
 }
