@@ -13,6 +13,9 @@ use crate::data::Manners;
 /// A boxed future, as the list and the cases hand them out.
 pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// A driver being opened.
+pub type Opening = Boxed<'static, heavenbase::Result<Arc<dyn Driver>>>;
+
 /// A driver under test, as the list describes it.
 #[derive(Clone, Copy)]
 pub struct Tested {
@@ -27,7 +30,7 @@ pub struct Tested {
     /// Whether what was written is there when the driver is opened again over the same place.
     pub durable: bool,
     /// Connects: to a directory of the test's own, or to where the variable says.
-    pub open: fn(Place) -> Boxed<'static, heavenbase::Result<Arc<dyn Driver>>>,
+    pub open: fn(Place) -> Opening,
 }
 
 impl std::fmt::Debug for Tested {
@@ -61,7 +64,7 @@ impl Place {
     }
 }
 
-fn connect<B: Connect>(backend: B) -> Boxed<'static, heavenbase::Result<Arc<dyn Driver>>> {
+fn connect<B: Connect>(backend: B) -> Opening {
     Box::pin(backend.connect())
 }
 

@@ -2,7 +2,7 @@
 //! --test drivers -- sqlite::writes`. What is not run is said aloud.
 
 use heavenbase_tests::backends::{Place, Tested, all};
-use heavenbase_tests::conformance::{Case, DriverSetup, cases};
+use heavenbase_tests::conformance::{Case, DriverSetup, cases, reopened};
 use libtest_mimic::{Arguments, Trial};
 
 fn main() {
@@ -18,14 +18,18 @@ fn main() {
             continue;
         }
         for case in cases().into_iter().filter(|case| case.applies_to(tested.kind)) {
-            trials.push(Trial::test(format!("{}::{}", tested.name, case.name), move || Ok(run(tested, &case)?)));
+            trials.push(Trial::test(format!("{}::{}", tested.name, case.name), move || Ok(run(tested, Some(&case))?)));
+        }
+        if tested.durable {
+            trials.push(Trial::test(format!("{}::durable::reopened", tested.name), move || Ok(run(tested, None)?)));
         }
     }
     eprintln!("seed {} (HEAVENBASE_TEST_SEED)", heavenbase_tests::random::seed());
     libtest_mimic::run(&arguments, trials).exit();
 }
 
-fn run(tested: Tested, case: &Case) -> Result<(), String> {
+/// Runs a case, or without one the closing and opening again.
+fn run(tested: Tested, case: Option<&Case>) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -35,6 +39,9 @@ fn run(tested: Tested, case: &Case) -> Result<(), String> {
         let place = Place::new(tested.variable).map_err(|cause| format!("no directory: {cause}"))?;
         let driver = (tested.open)(place.clone()).await.map_err(|error| format!("cannot connect: {error:?}"))?;
         let setup = DriverSetup { manners: tested.manners, ..DriverSetup::new(tested.kind, driver) };
-        case.run(setup).await
+        match case {
+            Some(case) => case.run(setup).await,
+            None => reopened(setup, &|| (tested.open)(place.clone())).await,
+        }
     })
 }

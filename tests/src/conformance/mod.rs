@@ -4,6 +4,7 @@
 
 mod aggregates;
 mod context;
+mod durable;
 mod filters;
 mod many;
 mod metamorphic;
@@ -15,6 +16,7 @@ mod select;
 mod writes;
 
 pub use context::{Context, DriverSetup, Failure, Outcome};
+pub use durable::{Reopen, reopened};
 pub use select::{Found, compare_rows, select};
 
 use heavenbase::capability::table::{BackendRows, TABLE};
@@ -25,7 +27,7 @@ use crate::backends::Boxed;
 #[macro_export]
 macro_rules! check {
     ($condition:expr, $($text:tt)+) => {
-        if !$condition {
+        if !bool::from($condition) {
             return Err($crate::conformance::Failure(format!($($text)+)));
         }
     };

@@ -101,13 +101,11 @@ pub fn agree(part: &Arc<Part>, table: &Table, query: &SubQuery, found: &[Found])
         // Equal vectors have equal scores: of those at the edge of `k`, the least ids are in.
         for row in &rows {
             let twin = |other: &&&Row| row.values[near.column] == other.values[near.column] && other.id < row.id;
-            if seen.contains(row.id.as_str()) && !row.values[near.column].is_null() {
-                if let Some(missing) = rows.iter().filter(twin).find(|other| !seen.contains(other.id.as_str())) {
-                    return Err(Failure(format!(
-                        "{:?} is a hit, but {:?} with the same vector and a lesser id is not",
-                        row.id, missing.id
-                    )));
-                }
+            if seen.contains(row.id.as_str())
+                && !row.values[near.column].is_null()
+                && let Some(missing) = rows.iter().filter(twin).find(|other| !seen.contains(other.id.as_str()))
+            {
+                return Err(Failure(format!("{:?} is a hit, but {:?} with the same vector and a lesser id is not", row.id, missing.id)));
             }
         }
     }

@@ -175,11 +175,11 @@ pub async fn compare(context: &Context, part: &Arc<Part>, table: &Table, wanted:
         candidates.push(SubQuery { order: Vec::new(), after: None, ..smallest.clone() });
         candidates.push(SubQuery { ids: None, ..smallest.clone() });
         for candidate in candidates {
-            if candidate != smallest {
-                if let Err(smaller) = compare_once(context, part, table, &candidate).await {
-                    (smallest, why) = (candidate, smaller);
-                    continue 'smaller;
-                }
+            if candidate != smallest
+                && let Err(smaller) = compare_once(context, part, table, &candidate).await
+            {
+                (smallest, why) = (candidate, smaller);
+                continue 'smaller;
             }
         }
         break;
