@@ -30,7 +30,7 @@ fn items(n: usize) -> Vec<Item> {
         title: format!("Title of item number {i}"),
         price: random.unit() * 1000.0,
         stock: i as i64,
-        note: (i % 3 == 0).then(|| format!("note {i}")),
+        note: i.is_multiple_of(3).then(|| format!("note {i}")),
     };
     (0..n).map(item).collect()
 }

@@ -86,7 +86,7 @@ fn expand(model: &Model) -> TokenStream {
     let reads = variants.iter().enumerate().filter(|(i, v)| v.unit && first(*i));
     let reads = reads.map(|(_, VariantModel { ident, name, .. })| quote!(__hb::Some(#name) => __hb::Ok(Self::#ident)));
     quote_spanned! {ident.span()=>
-        #[allow(unused_qualifications, clippy::absolute_paths)]
+        #[allow(unused_qualifications, clippy::absolute_paths, clippy::type_complexity)]
         const _: () = {
             use ::heavenbase::__private as __hb;
 

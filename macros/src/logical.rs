@@ -57,7 +57,7 @@ fn expand(model: &Model) -> TokenStream {
     // The bound is looked at where it is used, not here: a newtype that cannot be in a list still compiles.
     let item = quote!(where for<'__hb> #ty: __hb::ListItem, #predicates);
     quote! {
-        #[allow(unused_qualifications, clippy::absolute_paths)]
+        #[allow(unused_qualifications, clippy::absolute_paths, clippy::type_complexity)]
         const _: () = {
             use ::heavenbase::__private as __hb;
 

@@ -104,7 +104,7 @@ fn expand(model: &Model) -> TokenStream {
     });
     let row = if fields.is_empty() { quote!(_) } else { quote!(row) };
     quote! {
-        #[allow(unused_qualifications, clippy::absolute_paths)]
+        #[allow(unused_qualifications, clippy::absolute_paths, clippy::type_complexity)]
         const _: () = {
             use ::heavenbase::__private as __hb;
 

@@ -45,7 +45,8 @@ async fn open() -> Result<(Workspace<Two>, Controls, Controls)> {
 async fn only_the_backends_that_are_needed_are_asked() -> Result<()> {
     let (ws, main, side) = open().await?;
     ws.upsert_many(&(0..100).map(item).collect::<Vec<_>>()).await?;
-    (main.taken(), side.taken());
+    main.taken();
+    side.taken();
 
     let rows = ws.query::<Item>().filter(Item::RANK.lt(10)).select((Item::RANK, Item::TITLE)).all().await?;
     assert_eq!((rows.len(), side.taken()), (10, 0), "nothing of `side` is wanted");

@@ -1,5 +1,6 @@
 //! Compiles every case. The messages are those of the pinned compiler: `TRYBUILD=overwrite cargo test -p heavenbase-ui-tests`
 //! writes them anew after a change, to be read before they are committed.
+#![allow(clippy::unwrap_used)]
 
 #[test]
 fn cases() {

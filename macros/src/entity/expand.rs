@@ -34,7 +34,7 @@ pub fn expand(model: &EntityModel) -> TokenStream {
     let values = if fields.is_empty() { quote!(_) } else { quote!(values) };
     let row = if model.id.is_none() { quote!(_) } else { quote!(row) };
     quote! {
-        #[allow(unused_qualifications, clippy::absolute_paths)]
+        #[allow(unused_qualifications, clippy::absolute_paths, clippy::type_complexity)]
         const _: () = {
             use ::heavenbase::__private as __hb;
 

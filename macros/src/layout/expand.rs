@@ -33,7 +33,7 @@ pub fn expand(model: &LayoutModel) -> TokenStream {
         }
     });
     quote! {
-        #[allow(unused_qualifications, clippy::absolute_paths)]
+        #[allow(unused_qualifications, clippy::absolute_paths, clippy::type_complexity)]
         const _: () = {
             use ::heavenbase::__private as __hb;
 

@@ -6,6 +6,9 @@ use parking_lot::Mutex;
 use crate::error::{Error, Result};
 use crate::plan::{Explain, Plan, Purpose, Step, StepCounters, Target};
 
+/// What was counted of each part and purpose.
+type Counters = Mutex<Vec<(usize, Purpose, StepCounters)>>;
+
 /// What one run of a plan works with: the plan, the parts, and counters if somebody wants them.
 #[derive(Clone, Debug)]
 pub struct Context {
@@ -15,7 +18,7 @@ pub struct Context {
     pub target: Arc<Target>,
     /// Whether the caller gathers all rows anyway: pages are large then.
     gathers: bool,
-    counters: Option<Arc<Mutex<Vec<(usize, Purpose, StepCounters)>>>>,
+    counters: Option<Arc<Counters>>,
 }
 
 impl Context {

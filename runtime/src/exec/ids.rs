@@ -22,6 +22,8 @@ pub(super) struct IdStream {
     ended: bool,
 }
 
+// A handful of nodes a query: their size does not matter.
+#[allow(clippy::large_enum_variant)]
 enum Node {
     Leaf {
         context: Context,

@@ -28,6 +28,8 @@ pub struct RowStream {
     left: Option<usize>,
 }
 
+// One a query: its size does not matter.
+#[allow(clippy::large_enum_variant)]
 enum Source {
     /// One part decides rows and order; its pages have the columns that the shape wants of it.
     One { part: usize, stream: PartStream },

@@ -252,7 +252,8 @@ impl Explain {
         let single = deciding.len() == 1;
         for part in (0..target.len()).filter(|p| wanted.contains(p)) {
             let here = deciding.iter().any(|name| name == target.part(part).backend);
-            if !(single && here) && !matches!(self.steps.as_slice(), [Step { purpose: Purpose::Aggregate, .. }]) {
+            let aggregated = matches!(self.steps.as_slice(), [Step { purpose: Purpose::Aggregate, .. }]);
+            if !(aggregated || single && here) {
                 self.plain(target, part, Purpose::Hydrate, plan.limit);
             }
         }

@@ -195,7 +195,7 @@ impl TryFrom<std::time::Duration> for Duration {
     type Error = Error;
     /// Finer than microseconds and longer than 292,000 years are refused.
     fn try_from(span: std::time::Duration) -> Result<Self, Error> {
-        if span.subsec_nanos() % 1_000 != 0 {
+        if !span.subsec_nanos().is_multiple_of(1_000) {
             return Err(invalid("duration", "finer than microseconds"));
         }
         i64::try_from(span.as_micros()).map(Duration).map_err(|_| invalid("duration", "longer than 292,000 years"))

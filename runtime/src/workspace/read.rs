@@ -24,7 +24,7 @@ impl<L: Layout> Workspace<L> {
                 let (part, driver) = (registered.target.part(Target::OWNER), registered.target.driver(Target::OWNER));
                 driver.fetch_one(part, &id, columns).await.map_err(|e| named(e.on_backend(part.backend)))?
             }
-            None => page_of::<E>(&registered, std::slice::from_ref(&id)).await.map_err(named)?,
+            None => page_of(&registered, std::slice::from_ref(&id)).await.map_err(named)?,
         };
         if page.is_empty() {
             return Ok(None);
@@ -43,7 +43,7 @@ impl<L: Layout> Workspace<L> {
         let mut unique = ids.to_vec();
         unique.sort_unstable();
         unique.dedup();
-        let mut page = page_of::<E>(&registered, &unique).await.map_err(named)?;
+        let mut page = page_of(&registered, &unique).await.map_err(named)?;
         let mut found = std::collections::HashMap::with_capacity(page.len());
         for row in 0..page.len() {
             let id = page.ids[row].clone();
@@ -79,7 +79,7 @@ impl<L: Layout> Workspace<L> {
 }
 
 /// The whole rows of some ids.
-pub(super) async fn page_of<E: Entity>(registered: &Registered, ids: &[Id]) -> Result<Page> {
+pub(super) async fn page_of(registered: &Registered, ids: &[Id]) -> Result<Page> {
     let plan = Plan::new(&QuerySpec::default(), &registered.target)?;
     fetch_rows(&Context::new(Arc::new(plan), registered.target.clone()), ids.to_vec()).await
 }

@@ -30,7 +30,7 @@ pub struct Rows<Out> {
 }
 
 enum Source {
-    Stream(RowStream),
+    Stream(Box<RowStream>),
     Done,
 }
 
@@ -158,7 +158,7 @@ impl<L: Layout, E: Entity<Layout = L>, Out> Query<E, Out, Workspace<L>> {
             return Err(named(Error::new(ErrorKind::InvalidQuery, "searches and aggregations come at once: use all()")));
         }
         let stream = RowStream::open(context).await.map_err(named)?;
-        Ok(Rows { source: Source::Stream(stream), read: self.read, page: crate::driver::Page::default(), at: 0 })
+        Ok(Rows { source: Source::Stream(Box::new(stream)), read: self.read, page: crate::driver::Page::default(), at: 0 })
     }
 
     /// One page of at most [`limit`](Query::limit) results (100 without one), and a cursor for the next.

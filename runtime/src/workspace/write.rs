@@ -249,7 +249,7 @@ impl<L: Layout> Workspace<L> {
         let mut changed = 0;
         for _ in 0..RETRIES {
             let version = self.inner.clock.next();
-            let mut page = super::read::page_of::<E>(registered, &ids).await?;
+            let mut page = super::read::page_of(registered, &ids).await?;
             let (mut found, mut expected, mut values) = (Vec::new(), Vec::new(), Vec::new());
             for row in 0..page.len() {
                 let (mut id, stored) = (page.ids[row].clone(), page.versions[row]);

@@ -107,6 +107,7 @@ async fn a_read_sees_the_commit_of_another_workspace() {
 }
 
 /// Writes batches of twenty rows that all hold the same number, until it is killed. Says when the first is written.
+#[allow(clippy::print_stdout)]
 async fn write_batches(task: &str) {
     let (kind, directory) = task.split_once('|').unwrap();
     let kind = KINDS.into_iter().find(|k| *k == kind).unwrap();
