@@ -7,13 +7,21 @@ use crate::names::name_type;
 
 /// The impls of a layout.
 pub fn expand(model: &LayoutModel) -> TokenStream {
-    let LayoutModel { ident, generics, backends } = model;
+    let LayoutModel { ident, generics, backends, .. } = model;
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     let layout = quote!(#ident #type_generics);
     let entries = backends.iter().map(|backend| entry(backend, &layout));
     let binds = backends.iter().map(bind);
     let names = backends.iter().map(|b| &b.name);
     let described = backends.iter().map(described);
+    let from_options = model.whole.then(|| {
+        quote! {
+            fn from_options(options: &__hb::LayoutOptions) -> __hb::Result<Self> {
+                options.only(&[#(#names),*])?;
+                __hb::Ok(Self { #(#described),* })
+            }
+        }
+    });
     let slots = backends.iter().map(slot);
     let named = backends.iter().map(|b| (name_type(&b.name, b.ident.span()), b.kind)).map(|(name, kind)| {
         quote! {
@@ -50,10 +58,7 @@ pub fn expand(model: &LayoutModel) -> TokenStream {
                     __hb::Ok(__hb::vec![#(#binds),*])
                 }
 
-                fn from_options(options: &__hb::LayoutOptions) -> __hb::Result<Self> {
-                    options.only(&[#(#names),*])?;
-                    __hb::Ok(Self { #(#described),* })
-                }
+                #from_options
             }
 
             #(#named)*

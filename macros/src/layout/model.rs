@@ -5,6 +5,8 @@ pub struct LayoutModel<'a> {
     pub ident: &'a Ident,
     pub generics: &'a Generics,
     pub backends: Vec<BackendModel<'a>>,
+    /// Whether every field is among the backends: after a mistake the struct cannot be built from them.
+    pub whole: bool,
 }
 
 /// One backend: a field of the struct.

@@ -9,7 +9,7 @@ use crate::names::wrong_backend_name;
 
 /// Reads a layout. What is wrong is recorded, what is right is in the model.
 pub fn parse<'a>(input: &'a DeriveInput, errors: &mut Errors) -> LayoutModel<'a> {
-    let mut model = LayoutModel { ident: &input.ident, generics: &input.generics, backends: Vec::new() };
+    let mut model = LayoutModel { ident: &input.ident, generics: &input.generics, backends: Vec::new(), whole: false };
     let fields = match &input.data {
         Data::Struct(data) => match &data.fields {
             Fields::Named(fields) => &fields.named,
@@ -45,6 +45,7 @@ pub fn parse<'a>(input: &'a DeriveInput, errors: &mut Errors) -> LayoutModel<'a>
         }
         model.backends.push(BackendModel { ident, name, kind: &field.ty, default });
     }
+    model.whole = model.backends.len() == fields.len();
     match &defaults[..] {
         [] if fields.len() == 1 => model.backends.iter_mut().for_each(|b| b.default = true),
         [] if fields.is_empty() => errors.on(&input.ident, "a layout has at least one backend: `main: Sqlite`"),
