@@ -1,6 +1,6 @@
 //! The behaviour suite: `docs/semantics.md`, executed.
 //!
-//! [`reference`] says what every operation means, in plain Rust over values. [`conformance`] asks a driver the same and
+//! [`mod@reference`] says what every operation means, in plain Rust over values. [`conformance`] asks a driver the same and
 //! compares. [`backends`] is the one list of drivers that are tested. One seed replays everything: `HEAVENBASE_TEST_SEED`.
 #![deny(missing_docs)]
 

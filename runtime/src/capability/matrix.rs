@@ -12,6 +12,10 @@ pub const PROOFS: &[(&str, &str)] = &[
     ("pickle", "files, read back by CPython"),
     ("file", "files, read back by CPython"),
     ("sqlite", "SQLite, bundled"),
+    ("elasticsearch", "Elasticsearch 8.19"),
+    ("milvus", "Milvus 2.3 and Milvus Lite 3.2"),
+    ("postgres", "PostgreSQL 15"),
+    ("pgvector", "PostgreSQL 18 with pgvector 0.8"),
 ];
 
 /// The capability matrix as Markdown: a line an operation, a column a backend.

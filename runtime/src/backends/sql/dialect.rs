@@ -356,7 +356,7 @@ pub trait Dialect: Send + Sync + 'static {
         Ok(())
     }
 
-    /// The statement that writes whole rows where none is or an older one is. See [`write::upsert`](super::write::upsert)
+    /// The statement that writes whole rows where none is or an older one is. See `sql::write`
     /// for the default, `ON CONFLICT … DO UPDATE … WHERE`.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 //! - Tables are `STRICT` and `WITHOUT ROWID`, clustered by id: a row by id is one descent, a stream in id order one pass.
 //!   Long columns lie last in the row, vectors in a table of their own (see `vectors`).
 //! - Where SQLite's own functions mean something else than we do (`LIKE` ignores ASCII case, JSON compares loosely), the
-//!   statement calls functions of ours inside SQL; see [`functions`](self::functions).
+//!   statement calls functions of ours inside SQL; see [`functions`].
 //! - A commit is on the disk before the call returns ([`Synchronous::Full`]), which costs an fsync.
 
 mod blocking;
