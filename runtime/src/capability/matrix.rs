@@ -13,7 +13,7 @@ pub const PROOFS: &[(&str, &str)] = &[
     ("file", "files, read back by CPython"),
     ("sqlite", "SQLite, bundled"),
     ("elasticsearch", "Elasticsearch 8.19"),
-    ("milvus", "Milvus 2.3 and Milvus Lite 3.2"),
+    ("milvus", "Milvus 2.3 and Lite 3.2, but for two schema cases"),
     ("postgres", "PostgreSQL 15"),
     ("pgvector", "PostgreSQL 18 with pgvector 0.8"),
 ];

@@ -14,6 +14,13 @@ use crate::check;
 use crate::data::{Spec, specs_of};
 use crate::reference::Table;
 
+/// A column of every sort that the kind stores, or evenly spread ones of them where a part may not have so many.
+fn some_of_every_sort(context: &Context) -> Vec<Spec> {
+    let all = specs_of(context.setup.kind, None);
+    let step = all.len().div_ceil(context.setup.manners.most_columns).max(1);
+    all.into_iter().step_by(step).collect()
+}
+
 async fn all_agree(context: &Context, part: &Arc<Part>, table: &Table) -> Outcome {
     let columns = (0..part.columns.len()).collect();
     compare(context, part, table, &SubQuery { columns, ..SubQuery::default() }).await
@@ -21,7 +28,7 @@ async fn all_agree(context: &Context, part: &Arc<Part>, table: &Table) -> Outcom
 
 /// Ensured again, a part stays as it is, with its rows.
 pub async fn ensure_twice(context: &Context) -> Outcome {
-    let (part, table) = context.filled("twice", &specs_of(context.setup.kind, None), 20).await?;
+    let (part, table) = context.filled("twice", &some_of_every_sort(context), 20).await?;
     for _ in 0..2 {
         let again = context.driver().ensure(&part).await?;
         check!(!again.created && again.added.is_empty(), "ensure of what is there says {again:?}");
@@ -41,7 +48,7 @@ fn hello() -> Value {
 /// New fields come in: null or their default in older rows, and as good as others from then on.
 pub async fn evolution(context: &Context) -> Outcome {
     let mut random = context.random();
-    let mut specs = specs_of(context.setup.kind, None);
+    let mut specs = some_of_every_sort(context);
     random.shuffle(&mut specs);
     let (later, mut before) = (specs.split_off(specs.len() / 2), specs);
     let name = "evolving";
@@ -95,7 +102,7 @@ pub async fn evolution(context: &Context) -> Outcome {
 
 /// What cannot be evolved is refused with a reason, and nothing is touched.
 pub async fn mismatch(context: &Context) -> Outcome {
-    let specs = specs_of(context.setup.kind, None);
+    let specs = some_of_every_sort(context);
     let (part, table) = context.filled("mismatch", &specs, 15).await?;
     let mut wrong: Vec<(String, Vec<Spec>)> = Vec::new();
     let mut change = |what: String, changed: &dyn Fn(&mut Vec<Spec>)| {
@@ -155,8 +162,7 @@ pub async fn mismatch(context: &Context) -> Outcome {
 /// Namespaces and entities with names alike share nothing, and drop takes one of them only.
 pub async fn apart(context: &Context) -> Outcome {
     let mut random = context.random();
-    let mut specs: Vec<Spec> =
-        specs_of(context.setup.kind, None).into_iter().filter(|spec| spec.metric.is_none() || spec.nullable).collect();
+    let mut specs: Vec<Spec> = some_of_every_sort(context).into_iter().filter(|spec| spec.metric.is_none() || spec.nullable).collect();
     // Lists and words may lie in tables of their own: those must be apart too.
     specs.sort_by_key(|spec| !matches!(spec.placement, Placement::SideTable | Placement::InvertedIndex));
     specs.truncate(5);
@@ -206,7 +212,7 @@ pub async fn apart(context: &Context) -> Outcome {
 
 /// A dropped part comes back empty, and asking for it in between is an error, not a crash.
 pub async fn dropped(context: &Context) -> Outcome {
-    let specs = specs_of(context.setup.kind, None);
+    let specs = some_of_every_sort(context);
     let (part, _) = context.filled("dropped", &specs, 10).await?;
     check!(context.driver().drop_part(&part).await?, "drop says that the part was not there");
     let query = Arc::new(SubQuery { columns: vec![0], ..SubQuery::default() });

@@ -13,11 +13,13 @@ pub struct Manners {
     pub negative_zero: bool,
     /// Whether it decides that values are unique. One that does not must refuse such a part, not store it.
     pub unique: bool,
+    /// How many columns a part may have: cases with a column of every sort take so many of them.
+    pub most_columns: usize,
 }
 
 impl Default for Manners {
     fn default() -> Self {
-        Manners { nul: true, negative_zero: true, unique: true }
+        Manners { nul: true, negative_zero: true, unique: true, most_columns: usize::MAX }
     }
 }
 
