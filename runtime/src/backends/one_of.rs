@@ -24,6 +24,11 @@ type Connecting = Pin<Box<dyn Future<Output = Result<Arc<dyn Driver>>> + Send>>;
 
 /// A tuple that names `B` at the position that `Index` stands for.
 #[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{B}` is not one of the kinds `{Self}`",
+    label = "none of the kinds that it may be",
+    note = "name it among the kinds: `OneOf<(A, B)>`"
+)]
 pub trait Names<B, Index> {}
 
 impl<T> OneOf<T> {
@@ -106,10 +111,15 @@ pub mod at {
     pub struct Third;
 }
 
+#[diagnostic::do_not_recommend]
 impl<A, B> Names<A, at::First> for (A, B) {}
+#[diagnostic::do_not_recommend]
 impl<A, B> Names<B, at::Second> for (A, B) {}
+#[diagnostic::do_not_recommend]
 impl<A, B, C> Names<A, at::First> for (A, B, C) {}
+#[diagnostic::do_not_recommend]
 impl<A, B, C> Names<B, at::Second> for (A, B, C) {}
+#[diagnostic::do_not_recommend]
 impl<A, B, C> Names<C, at::Third> for (A, B, C) {}
 
 impl<A: Backend, B: Backend> Backend for OneOf<(A, B)> {
