@@ -459,10 +459,10 @@ mod vectors {
             Box::leak(Box::new([PlacementSchema { backend: "", placement, copy: false, index, unique: false, metric }]))
         };
         let fields = [
-            FieldSchema { placements: place(Placement::InlineColumn, None, None), ..FieldSchema::of::<i64>("n") },
+            FieldSchema { placements: place(Placement::InlineColumn, None, None), ..FieldSchema::new("n", LogicalType::INT, false) },
             FieldSchema {
                 placements: place(Placement::VectorIndex, Some(index), Some(metric)),
-                ..FieldSchema::of::<Option<heavenbase::types::Vector<LENGTH>>>("v")
+                ..FieldSchema::new("v", LogicalType::Vector(LENGTH as u32), true)
             },
         ];
         EntitySchema::new("near", Box::leak(Box::new(fields)))
