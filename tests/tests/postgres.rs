@@ -83,8 +83,9 @@ impl Pair {
         Pair { name, driver, other, part }
     }
 
+    /// Ends the sessions, and waits until they are gone: one that is still going would be met by the next request.
     async fn kill(&self) -> usize {
-        let text = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1";
+        let text = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = $1";
         sqlx::query(text).bind(&self.name).fetch_all(&self.other).await.unwrap().len()
     }
 
