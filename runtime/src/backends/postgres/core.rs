@@ -53,12 +53,14 @@ impl Core {
 
     /// Runs a statement that only reads.
     pub(super) async fn rows(&self, text: &str, parameters: &[Parameter]) -> Result<Vec<PgRow>> {
+        // The pool shrinks with every lost session that it hands out: what it had at first bounds the attempts.
+        let most = self.attempts();
         let mut attempt = 1;
         let mut persistent = true;
         loop {
             match query(text, parameters, persistent)?.fetch_all(&self.pool).await {
                 Ok(rows) => return Ok(rows),
-                Err(cause) if failure::is_lost(&cause) && attempt < self.attempts() => attempt += 1,
+                Err(cause) if failure::is_lost(&cause) && attempt < most => attempt += 1,
                 Err(cause) if persistent && failure::is_stale_plan(&cause) => persistent = false,
                 Err(cause) => return Err(failure::error(cause, Phase::Read)),
             }
