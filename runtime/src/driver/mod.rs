@@ -9,6 +9,7 @@ mod page;
 mod pushdown;
 mod reply;
 mod subquery;
+mod sum;
 mod total;
 mod write;
 

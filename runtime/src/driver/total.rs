@@ -2,61 +2,66 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use super::AggregateFunction;
-use crate::error::{Error, ErrorKind, Result};
-use crate::types::{Decimal, Value, canonical_key, compare};
+use super::sum::{Sum, overflow};
+use crate::error::Result;
+use crate::types::{Value, canonical_key, compare};
 
 /// A measure of a group under way: for drivers and for the executor, wherever no engine aggregates.
 #[derive(Clone, Debug)]
-pub struct Total {
-    function: AggregateFunction,
-    count: i64,
-    whole: i128,
-    float: f64,
-    decimal: Decimal,
-    kind: Option<&'static str>,
-    best: Value,
-    seen: HashSet<Vec<u8>>,
+pub struct Total(State);
+
+#[derive(Clone, Debug)]
+enum State {
+    Count(i64),
+    Distinct(HashSet<Vec<u8>>),
+    Sum(Sum),
+    Mean(Sum, i64),
+    /// The best value so far, and which way is better.
+    Extreme(Value, Ordering),
 }
 
 impl Total {
     /// An empty measure.
     pub fn new(function: AggregateFunction) -> Self {
-        Total { function, count: 0, whole: 0, float: 0.0, decimal: Decimal::ZERO, kind: None, best: Value::Null, seen: HashSet::new() }
+        Total(match function {
+            AggregateFunction::Count => State::Count(0),
+            AggregateFunction::CountDistinct => State::Distinct(HashSet::new()),
+            AggregateFunction::Sum => State::Sum(Sum::Nothing),
+            AggregateFunction::Avg => State::Mean(Sum::Nothing, 0),
+            AggregateFunction::Min => State::Extreme(Value::Null, Ordering::Less),
+            AggregateFunction::Max => State::Extreme(Value::Null, Ordering::Greater),
+        })
     }
 
-    /// Adds a row: its value, or none where rows are counted.
+    /// Adds a row: its value, or none where rows are counted. Null is passed over.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] when a decimal sum overflows.
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) when a decimal sum outgrows what can be added up exactly.
     pub fn add(&mut self, value: Option<&Value>) -> Result<()> {
-        let Some(value) = value else {
-            self.count += 1;
-            return Ok(());
+        let value = match (&mut self.0, value) {
+            (State::Count(count), None) => {
+                *count += 1;
+                return Ok(());
+            }
+            (_, None) => return Ok(()),
+            (_, Some(value)) if value.is_null() => return Ok(()),
+            (_, Some(value)) => value,
         };
-        if value.is_null() {
-            return Ok(());
-        }
-        self.kind = Some(value.family());
-        match self.function {
-            AggregateFunction::Count => self.count += 1,
-            AggregateFunction::CountDistinct => {
+        match &mut self.0 {
+            State::Count(count) => *count += 1,
+            State::Distinct(keys) => {
                 let mut key = Vec::new();
                 canonical_key(value, &mut key);
-                self.seen.insert(key);
+                keys.insert(key);
             }
-            AggregateFunction::Sum | AggregateFunction::Avg => {
-                self.count += 1;
-                match value {
-                    Value::Int(n) => self.whole += i128::from(*n),
-                    Value::Float(n) => self.float += n,
-                    Value::Decimal(n) => self.decimal = self.decimal.checked_add(*n).ok_or_else(overflow)?,
-                    _ => {}
-                }
+            State::Sum(sum) => sum.add(value)?,
+            State::Mean(sum, count) => {
+                *count += 1;
+                sum.add(value)?;
             }
-            AggregateFunction::Min | AggregateFunction::Max => {
-                let wanted = if self.function == AggregateFunction::Min { Ordering::Less } else { Ordering::Greater };
-                if self.best.is_null() || compare(value, &self.best) == Some(wanted) {
-                    self.best = value.clone();
+            State::Extreme(best, better) => {
+                if best.is_null() || compare(value, best) == Some(*better) {
+                    *best = value.clone();
                 }
             }
         }
@@ -65,57 +70,59 @@ impl Total {
 
     /// Adds so many rows, or non-null values, to a count.
     pub fn add_count(&mut self, rows: usize) {
-        self.count += rows as i64;
+        if let State::Count(count) = &mut self.0 {
+            *count += rows as i64;
+        }
     }
 
     /// Adds integers to a sum or mean: as [`add`](Total::add) of each, without a value for each.
     pub fn add_wholes(&mut self, wholes: impl Iterator<Item = i64>) {
-        for whole in wholes {
-            self.kind = Some("int");
-            self.count += 1;
-            self.whole += i128::from(whole);
+        let Some((sum, count)) = self.sum() else { return };
+        let (total, added) = wholes.fold((0, 0), |(total, added), whole| (total + i128::from(whole), added + 1));
+        if added > 0 {
+            sum.add_whole(total);
+            if let Some(count) = count {
+                *count += added;
+            }
         }
     }
 
     /// Adds floats to a sum or mean: as [`add`](Total::add) of each, without a value for each.
     pub fn add_floats(&mut self, floats: impl Iterator<Item = f64>) {
-        for float in floats {
-            self.kind = Some("float");
-            self.count += 1;
-            self.float += float;
+        let Some((sum, count)) = self.sum() else { return };
+        let (total, added) = floats.fold((0.0, 0), |(total, added), float| (total + float, added + 1));
+        if added > 0 {
+            sum.add_float(total);
+            if let Some(count) = count {
+                *count += added;
+            }
+        }
+    }
+
+    fn sum(&mut self) -> Option<(&mut Sum, Option<&mut i64>)> {
+        match &mut self.0 {
+            State::Sum(sum) => Some((sum, None)),
+            State::Mean(sum, count) => Some((sum, Some(count))),
+            _ => None,
         }
     }
 
     /// The measure's value.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] when an integer sum does not fit 64 bits or a float sum is not finite.
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) when a sum is not exactly a value of the field's family: an
+    /// integer past 64 bits, a decimal past 96 bits, a float that is not finite.
     pub fn finish(self) -> Result<Value> {
-        match self.function {
-            AggregateFunction::Count => Ok(Value::Int(self.count)),
-            AggregateFunction::CountDistinct => Ok(Value::Int(self.seen.len() as i64)),
-            AggregateFunction::Min | AggregateFunction::Max => Ok(self.best),
-            AggregateFunction::Sum => match self.kind {
-                None => Ok(Value::Null),
-                Some("int") => i64::try_from(self.whole).map(Value::Int).map_err(|_| overflow()),
-                Some("decimal") => Ok(Value::Decimal(self.decimal)),
-                Some(_) if self.float.is_finite() => Ok(Value::Float(self.float)),
-                Some(_) => Err(overflow()),
-            },
-            AggregateFunction::Avg => {
-                use rust_decimal::prelude::ToPrimitive;
-                let total = match self.kind {
-                    None => return Ok(Value::Null),
-                    Some("int") => self.whole as f64,
-                    Some("decimal") => self.decimal.to_f64().unwrap_or(f64::NAN),
-                    Some(_) => self.float,
-                };
-                if total.is_finite() { Ok(Value::Float(total / self.count as f64)) } else { Err(overflow()) }
+        match self.0 {
+            State::Count(count) => Ok(Value::Int(count)),
+            State::Distinct(keys) => Ok(Value::Int(keys.len() as i64)),
+            State::Extreme(best, _) => Ok(best),
+            State::Sum(sum) => sum.finish(),
+            State::Mean(Sum::Nothing, _) => Ok(Value::Null),
+            State::Mean(sum, count) => {
+                let total = sum.to_float();
+                if total.is_finite() { Ok(Value::Float(total / count as f64)) } else { Err(overflow()) }
             }
         }
     }
-}
-
-fn overflow() -> Error {
-    Error::new(ErrorKind::LimitExceeded, "the sum overflows the field's type: filter to fewer rows, or sum in the application")
 }

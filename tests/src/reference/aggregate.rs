@@ -101,15 +101,20 @@ fn sum(values: &[&Value]) -> Expected {
             if up && down { Expected::Exactly(Value::Int(total)) } else { Expected::OrOverflow(Value::Int(total)) }
         }
         Value::Decimal(_) => {
-            let mut total = Decimal::ZERO;
-            for value in values {
-                let Value::Decimal(n) = value else { continue };
-                match total.checked_add(*n) {
-                    Some(sum) => total = sum,
-                    None => return Expected::Overflow,
+            let decimals = || values.iter().filter_map(|value| if let Value::Decimal(n) = value { Some(n) } else { None });
+            let scale = decimals().map(|n| n.scale()).max().unwrap_or(0);
+            let total: Option<i128> = decimals()
+                .try_fold(0i128, |total, n| n.mantissa().checked_mul(10i128.pow(scale - n.scale())).and_then(|n| total.checked_add(n)));
+            // Without trailing zeros, a decimal of many digits may still be one of 96 bits.
+            let shortest = total.map(|mut total| {
+                let mut scale = scale;
+                while scale > 0 && total % 10 == 0 {
+                    (total, scale) = (total / 10, scale - 1);
                 }
-            }
-            Expected::Exactly(Value::Decimal(total))
+                (total, scale)
+            });
+            let exact = shortest.and_then(|(total, scale)| Decimal::try_from_i128_with_scale(total, scale).ok());
+            exact.map_or(Expected::Overflow, |total| Expected::Exactly(Value::Decimal(total)))
         }
         _ => match floats(values) {
             (total, weight) if weight.is_finite() => Expected::About(total, weight),

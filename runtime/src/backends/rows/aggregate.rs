@@ -2,10 +2,9 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::accumulate::Accumulator;
 use super::query::{damage_in_the_way, holds, program};
 use super::{Contents, Row};
-use crate::driver::{Aggregate, Group};
+use crate::driver::{Aggregate, Group, Total};
 use crate::error::Result;
 use crate::schema::Part;
 use crate::types::{Value, canonical_key, sort_order};
@@ -19,9 +18,9 @@ pub(crate) fn aggregate(part: &Part, contents: &Contents, query: &Aggregate) -> 
         return Err(error);
     }
     let program = program(part, &query.filter)?;
-    let fresh = || query.measures.iter().map(|measure| Accumulator::new(measure.function)).collect::<Vec<_>>();
+    let fresh = || query.measures.iter().map(|measure| Total::new(measure.function)).collect::<Vec<_>>();
     let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
-    let mut groups: Vec<(Vec<Value>, Vec<Accumulator>)> = Vec::new();
+    let mut groups: Vec<(Vec<Value>, Vec<Total>)> = Vec::new();
     if query.keys.is_empty() {
         // One group of all, even of none.
         groups.push((Vec::new(), fresh()));
@@ -39,9 +38,9 @@ pub(crate) fn aggregate(part: &Part, contents: &Contents, query: &Aggregate) -> 
                 groups.len() - 1
             }
         };
-        for (measure, accumulator) in query.measures.iter().zip(&mut groups[place].1) {
+        for (measure, total) in query.measures.iter().zip(&mut groups[place].1) {
             let named = |column: usize| part.columns[column].name;
-            accumulator.add(measure.column.map(|column| row.column(column))).map_err(|e| match measure.column {
+            total.add(measure.column.map(|column| row.column(column))).map_err(|e| match measure.column {
                 Some(column) => e.at_field(named(column)),
                 None => e,
             })?;
@@ -54,10 +53,10 @@ pub(crate) fn aggregate(part: &Part, contents: &Contents, query: &Aggregate) -> 
         None => contents.rows.iter().filter(found).try_for_each(|row| take(row))?,
     }
     let mut answer = Vec::with_capacity(groups.len());
-    for (keys, accumulators) in groups {
-        let mut measures = Vec::with_capacity(accumulators.len());
-        for (measure, accumulator) in query.measures.iter().zip(accumulators) {
-            let finished = accumulator.finish();
+    for (keys, totals) in groups {
+        let mut measures = Vec::with_capacity(totals.len());
+        for (measure, total) in query.measures.iter().zip(totals) {
+            let finished = total.finish();
             measures.push(match measure.column {
                 Some(column) => finished.map_err(|e| e.at_field(part.columns[column].name))?,
                 None => finished?,

@@ -5,7 +5,6 @@
 //! never wait for a write; writers of all processes take turns by a lock file.
 //! See `docs/decisions/0010-files-as-segments.md`.
 
-mod accumulate;
 mod aggregate;
 mod disk;
 mod driver;
