@@ -48,6 +48,23 @@ impl Key<'_> {
         Ok(text)
     }
 
+    /// The texts of `key("a", "b")`.
+    pub fn texts(&self) -> syn::Result<Vec<LitStr>> {
+        if !self.input.peek(syn::token::Paren) {
+            return Err(syn::Error::new(
+                self.span(),
+                format!("`{0}` takes a text, or several: `{0} = \"…\"`, `{0}(\"…\", \"…\")`", self.ident),
+            ));
+        }
+        let content;
+        syn::parenthesized!(content in self.input);
+        let texts = content.parse_terminated(|input: ParseStream| input.parse::<LitStr>(), Token![,])?;
+        if texts.is_empty() {
+            return Err(syn::Error::new(self.span(), format!("`{}` says no name", self.ident)));
+        }
+        Ok(texts.into_iter().collect())
+    }
+
     /// Refuses a value behind a key that stands alone.
     pub fn alone(&self) -> syn::Result<()> {
         if self.input.is_empty() || self.input.peek(Token![,]) {

@@ -57,8 +57,8 @@ pub fn derive_layout(input: TokenStream) -> TokenStream {
 /// | `owner = "main"` | the backend that decides whether a row exists; the layout's default otherwise |
 /// | `index(a, b)` | an index over several fields of one backend; repeatable |
 /// | `unique(a, b)` | a group of fields that is unique together, on the owner; repeatable |
-/// | `table = "…"`, `id_column = "…"` | a table that exists already, and its column that is the id |
-/// | `read_only` | writes are refused |
+/// | `table = "schema.orders"` | a table that exists already; `table("schema", "a.b")` for names that hold dots |
+/// | `read_only` | methods that write its rows do not compile |
 ///
 /// On a field, `#[store(…)]`; without it the field lies on the default backend. A second and later one is a copy:
 ///
@@ -81,6 +81,7 @@ pub fn derive_layout(input: TokenStream) -> TokenStream {
 /// | `#[decimal(precision = 12, scale = 2)]` | the digits of a decimal, all of them and those after the point |
 /// | `#[default]`, `#[default(expression)]` | the value in rows that were written before the field existed; a text literal may stand for a `String` |
 /// | `#[compute(path::to::function)]` | computed when the row is written, by a `fn(&Self) -> Type`; what the struct holds is ignored |
+/// | `#[id(column = "orderkey", as = i64)]` | on `object_id`: the key column of the existing table (`object_id` otherwise), and what it holds: `String` (otherwise), `i64` or `Uuid` |
 /// | `#[id(from(a, b))]` | on `object_id`: a row without an id gets one that follows from these fields |
 ///
 /// ```

@@ -17,12 +17,12 @@ pub use crate::capability::{class, placement};
 pub use crate::error::Result;
 pub use crate::query::{
     DefaultPlacement, Entity, Field, FieldRef, HasBackend, HasCopy, Layout, Name, Projection, RowCursor, ScanOfEveryRow, Scanned, Score,
-    Slot,
+    Slot, Writable,
 };
-pub use crate::schema::{Binding, EntitySchema, FieldSchema, IdSource, Index, LayoutEntry, PlacementSchema};
+pub use crate::schema::{Binding, EntitySchema, ExistingTable, FieldSchema, IdSource, Index, KeyKind, LayoutEntry, PlacementSchema};
 pub use crate::types::{Id, ListItem, Logical, LogicalType, Metric, Mismatch, Named, Operand, Value};
 
-use crate::backends::Connect;
+use crate::backends::{Connect, MapsTables};
 use crate::capability::{Backend, Ranks, Runs, Stores};
 use crate::driver::Driver;
 
@@ -77,6 +77,12 @@ impl<K> On<K> {
     /// It stores fields of the class `C` as `P`.
     #[rustfmt::skip]
     pub fn stores<C, P>(self) -> Self where K: Stores<C, P> {
+        self
+    }
+
+    /// It has tables that exist already.
+    #[rustfmt::skip]
+    pub fn maps_tables(self) -> Self where K: MapsTables {
         self
     }
 
@@ -172,6 +178,8 @@ impl Connect for AnyKind {
     }
 }
 
+#[diagnostic::do_not_recommend]
+impl MapsTables for AnyKind {}
 #[diagnostic::do_not_recommend]
 impl<Op, C, P> Runs<Op, C, P> for AnyKind {}
 #[diagnostic::do_not_recommend]

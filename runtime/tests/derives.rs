@@ -151,15 +151,36 @@ fn a_row_comes_back_as_it_was_written() {
     assert_eq!(back, row);
 }
 
-/// Defaults beside the standard library's derive, which claims `#[default]`; a table that is there already.
+/// Defaults beside the standard library's derive, which claims `#[default]`.
 #[derive(Clone, Debug, Default, PartialEq, Entity)]
-#[entity(layout = Shop, table = "Old Things", index(size, label))]
-pub struct Old {
+#[entity(layout = Shop, index(size, label))]
+pub struct New {
     object_id: Id,
     #[store(default = 3)]
     size: i64,
     #[store(to = "main", name = "The Label", default)]
     label: String,
+}
+
+/// A table that is there already.
+#[derive(Clone, Debug, PartialEq, Entity)]
+#[entity(layout = Shop, table("old", "The.Things"))]
+pub struct Old {
+    #[id(column = "key", as = Uuid)]
+    object_id: Id,
+    size: i64,
+    #[store(to = "main", name = "The Label")]
+    label: String,
+}
+
+/// As `Old`, with a field elsewhere, which only the layout knows.
+#[derive(Clone, Debug, PartialEq, Entity)]
+#[entity(layout = Shop, table = "old.things")]
+pub struct Torn {
+    object_id: Id,
+    size: i64,
+    #[store(to = "scratch")]
+    far: i64,
 }
 
 /// Two fields of an index on two backends, one of them by default: only the layout knows.
@@ -176,9 +197,15 @@ pub struct Apart {
 async fn a_mapped_table_keeps_its_names_and_an_index_lies_on_one_backend() {
     let bindings = Shop::rehearsal().connect().await.unwrap();
     let routing = heavenbase::schema::Routing::new(Old::SCHEMA, &"shop".into(), "main", &bindings).unwrap();
-    assert_eq!(routing.parts[0].table, "Old Things");
+    let part = &routing.parts[0];
+    assert_eq!(part.path().collect::<Vec<_>>(), ["old", "The.Things"]);
+    assert_eq!((part.table.as_str(), part.version()), ("old.The.Things", None));
+    let key = part.key();
+    assert_eq!((key.column, key.kind), ("key", heavenbase::schema::KeyKind::Uuid));
+    let error = heavenbase::schema::Routing::new(Torn::SCHEMA, &"shop".into(), "main", &bindings).unwrap_err();
+    assert!(error.to_string().contains("store every field on `main`"), "{error}");
     assert_eq!(routing.parts[0].columns.iter().map(|c| &*c.physical).collect::<Vec<_>>(), ["size", "The Label"]);
-    assert_eq!(Old::SCHEMA.fields[0].default.map(|f| f()), Some(Value::Int(3)));
+    assert_eq!(New::SCHEMA.fields[0].default.map(|f| f()), Some(Value::Int(3)));
     let error = heavenbase::schema::Routing::new(Apart::SCHEMA, &"shop".into(), "main", &bindings).unwrap_err();
     assert!(error.to_string().contains("index(near, far) lies on one backend"), "{error}");
 }

@@ -417,8 +417,8 @@ async fn a_table_of_others_keeps_its_types_and_compares_by_bytes() {
         inline("real", LogicalType::Float),
     ];
     let mut entity = Spec::entity("theirs", &specs);
-    entity.table = Some(Box::leak(table.clone().into_boxed_str()));
-    entity.id_column = Some("key");
+    let name: &'static str = Box::leak(table.clone().into_boxed_str());
+    entity.existing = Some(ExistingTable { key: "key", ..ExistingTable::at(Box::leak(Box::new([name]))) });
     let part = part(&driver, "postgres", entity);
     driver.ensure(&part).await.unwrap();
     let at: heavenbase::types::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();

@@ -37,9 +37,6 @@ pub struct Isbn(String);
     layout = Shop,
     name = "things",
     owner = "main",
-    table = "old_things",
-    id_column = "key",
-    read_only,
     index(title, count),
     index(title, price),
     unique(title, count)
@@ -76,6 +73,27 @@ pub struct Thing {
     embedding: Option<Vector<3>>,
     next: Option<Ref<Thing>>,
     others: Vec<Ref<Other>>,
+}
+
+/// A table that exists already.
+#[derive(Clone, Debug, PartialEq, Entity)]
+#[entity(layout = Shop, table = "sales.old_things", read_only)]
+pub struct OldThing {
+    #[id(column = "key", as = i64)]
+    object_id: Id,
+    #[store(name = "The Title")]
+    title: String,
+    price: Option<Decimal>,
+}
+
+/// Another, whose names hold dots.
+#[derive(Clone, Debug, PartialEq, Entity)]
+#[entity(layout = Shop, table("sales", "v1.things"))]
+pub struct OlderThing {
+    #[id(as = Uuid)]
+    object_id: Id,
+    #[store(to = "main")]
+    title: String,
 }
 
 fn length(thing: &Thing) -> i64 {

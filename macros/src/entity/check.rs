@@ -32,8 +32,51 @@ pub fn check(model: &mut EntityModel, errors: &mut Errors) {
     for name in &model.id_from {
         named(model, name, errors);
     }
-    if let (Some(column), None) = (&model.id_column, &model.table) {
-        errors.at(column.span(), "`id_column` names a column of a table that exists already: give `table` too");
+    match &model.table {
+        Some(_) => existing(model, errors),
+        None => {
+            if let Some(span) = model.key.span() {
+                errors.at(span, "`column` and `as` speak of the key of a table that exists already: give `#[entity(table = …)]` too");
+            }
+        }
+    }
+}
+
+/// What a table that exists already cannot be asked for: nothing is made in it, and nothing beside it.
+fn existing(model: &EntityModel, errors: &mut Errors) {
+    if let (Some((span, "Int")), Some(_)) = (model.key.kind, model.id_from.first()) {
+        errors.at(span, "an id that is made from fields is a UUID: the key is `Uuid` or `String`");
+    }
+    for name in model.indexes.iter().chain(&model.uniques).filter_map(|group| group.first()) {
+        errors.at(name.span(), "nothing is made in a table that exists already: leave `index` and `unique` to the database");
+    }
+    let owner = model.owner_name();
+    let first = model.fields.iter().find_map(|field| field.stores[0].to.as_ref());
+    for field in &model.fields {
+        for (position, store) in field.stores.iter().enumerate() {
+            if store.index.is_some() || store.unique.is_some() {
+                errors.at(store.span, "nothing is made in a table that exists already: leave `index` and `unique` to the database");
+            }
+            if let Some(placement) = store.placement.as_ref().filter(|name| *name == "SideTable" || *name == "InvertedIndex") {
+                errors.at(placement.span(), "nothing lies beside a table that exists already: store the field as `InlineColumn`");
+            }
+            let other = store.to.as_ref().is_some_and(|to| match first {
+                _ if !owner.is_empty() => to.value() != owner,
+                Some(first) => to.value() != first.value(),
+                None => false,
+            });
+            if position > 0 || other {
+                let why = "every field of a table that exists already lies in it: give fields of other backends an entity of their own";
+                errors.at(store.backend_span(), why);
+            }
+        }
+        if !model.read_only && model.key.column.as_ref().is_some_and(|column| column.value() == field.stored_as()) {
+            let why = "the key's column is written as the id: leave the field out, or mark the entity `read_only`";
+            errors.at(field.stored_name.as_ref().map_or_else(|| field.ident.span(), syn::LitStr::span), why);
+        }
+        if field.default.is_some() {
+            errors.at(field.ident.span(), "a default is of rows from before a field: in a table that exists already write `Option`");
+        }
     }
 }
 

@@ -31,6 +31,16 @@ pub fn expand(model: &EntityModel) -> TokenStream {
         // After a mistake: never run, as the program does not compile.
         None => (quote!(::core::unreachable!()), quote!(::core::unreachable!())),
     };
+    let table_check = model.table.as_ref().map(|table| {
+        let owner = name_type(&model.owner_name(), table.span);
+        quote_spanned!(table.span=> layout.on::<#owner, _>().maps_tables();)
+    });
+    let writable = (!model.read_only).then(|| {
+        quote! {
+            #[automatically_derived]
+            impl #impl_generics __hb::Writable for #entity #where_clause {}
+        }
+    });
     let values = if fields.is_empty() { quote!(_) } else { quote!(values) };
     let row = if model.id.is_none() { quote!(_) } else { quote!(row) };
     quote! {
@@ -68,12 +78,14 @@ pub fn expand(model: &EntityModel) -> TokenStream {
                 }
             }
 
+            #writable
             #(#copies)*
 
             #[allow(dead_code)]
             fn check #impl_generics () #where_clause {
                 let layout = #of_layout;
                 #owner_check
+                #table_check
                 #(#checks)*
             }
         };
@@ -101,10 +113,12 @@ fn schema(model: &EntityModel) -> TokenStream {
         }
     }
     if let Some(table) = &model.table {
-        rest.push(quote!(table: __hb::Some(#table)));
-    }
-    if let Some(column) = &model.id_column {
-        rest.push(quote!(id_column: __hb::Some(#column)));
+        let path = &table.path;
+        let column = model.key.column.as_ref().map(|column| quote!(key: #column,));
+        let kind = model.key.kind.map(|(_, kind)| Ident::new(kind, Span::call_site())).map(|kind| quote!(kind: __hb::KeyKind::#kind,));
+        rest.push(quote! {
+            existing: __hb::Some(__hb::ExistingTable { #column #kind ..__hb::ExistingTable::at(&[#(#path),*]) })
+        });
     }
     if model.read_only {
         rest.push(quote!(read_only: true));

@@ -12,8 +12,8 @@ pub struct EntityModel<'a> {
     pub owner: Option<LitStr>,
     pub indexes: Vec<Vec<Ident>>,
     pub uniques: Vec<Vec<Ident>>,
-    pub table: Option<LitStr>,
-    pub id_column: Option<LitStr>,
+    pub table: Option<TableModel>,
+    pub key: KeyModel,
     pub read_only: bool,
     /// The `object_id` field; absent after a mistake only.
     pub id: Option<&'a Ident>,
@@ -27,6 +27,28 @@ impl EntityModel<'_> {
     /// The owner's name; empty for the layout's default.
     pub fn owner_name(&self) -> String {
         self.owner.as_ref().map(LitStr::value).unwrap_or_default()
+    }
+}
+
+/// `table = "schema.orders"` or `table("schema", "orders")`: a table that exists already.
+pub struct TableModel {
+    pub span: Span,
+    /// The names of its path, outermost first.
+    pub path: Vec<String>,
+}
+
+/// `#[id(column = "orderkey", as = i64)]`: the key of a table that exists already.
+#[derive(Default)]
+pub struct KeyModel {
+    pub column: Option<LitStr>,
+    /// The variant of `KeyKind`, where it is not text.
+    pub kind: Option<(Span, &'static str)>,
+}
+
+impl KeyModel {
+    /// Where a message about the key belongs; `None` where nothing is said of it.
+    pub fn span(&self) -> Option<Span> {
+        self.column.as_ref().map(LitStr::span).or(self.kind.map(|(span, _)| span))
     }
 }
 

@@ -3,14 +3,14 @@ use syn::ext::IdentExt;
 use syn::{Attribute, Data, DeriveInput, Field, Fields, Type};
 
 use super::field;
-use super::model::EntityModel;
-use crate::attributes::{only, read_keys};
+use super::model::{EntityModel, KeyModel, TableModel};
+use crate::attributes::{Key, only, read_keys};
 use crate::errors::Errors;
 use crate::names::wrong_backend_name;
 
 /// The name of the field that is the row's id.
 pub const ID: &str = "object_id";
-const KEYS: &[&str] = &["layout", "name", "owner", "index", "unique", "table", "id_column", "read_only"];
+const KEYS: &[&str] = &["layout", "name", "owner", "index", "unique", "table", "read_only"];
 
 /// Reads an entity. What is wrong is recorded, what is right is in the model.
 pub fn parse<'a>(input: &'a DeriveInput, errors: &mut Errors) -> EntityModel<'a> {
@@ -23,7 +23,7 @@ pub fn parse<'a>(input: &'a DeriveInput, errors: &mut Errors) -> EntityModel<'a>
         indexes: Vec::new(),
         uniques: Vec::new(),
         table: None,
-        id_column: None,
+        key: KeyModel::default(),
         read_only: false,
         id: None,
         id_from: Vec::new(),
@@ -76,8 +76,7 @@ fn read_entity(attribute: &Attribute, model: &mut EntityModel, errors: &mut Erro
             }
             "index" => model.indexes.push(key.names()?),
             "unique" => model.uniques.push(key.names()?),
-            "table" => model.table = Some(key.text()?),
-            "id_column" => model.id_column = Some(key.text()?),
+            "table" => model.table = Some(table(&key)?),
             _ => {
                 key.alone()?;
                 model.read_only = true;
@@ -108,10 +107,51 @@ fn read_id(field: &Field, model: &mut EntityModel, errors: &mut Errors) -> bool 
         }
     }
     if let Some(attribute) = only(&field.attrs, "id", errors) {
-        read_keys(attribute, &["from"], &[], errors, |key| {
-            model.id_from = key.names()?;
+        read_keys(attribute, &["from", "column", "as"], &[], errors, |key| {
+            match key.ident.unraw().to_string().as_str() {
+                "from" => model.id_from = key.names()?,
+                "column" => model.key.column = Some(key.text()?),
+                _ => model.key.kind = key_kind(&key.value()?)?,
+            }
             Ok(())
         });
     }
     is_id
+}
+
+/// The kind of key that a type stands for; `None` for text.
+fn key_kind(ty: &Type) -> syn::Result<Option<(proc_macro2::Span, &'static str)>> {
+    let name = match ty {
+        Type::Path(path) => path.path.segments.last().map(|segment| segment.ident.clone()),
+        _ => None,
+    };
+    match name {
+        Some(name) if name == "i64" => Ok(Some((name.span(), "Int"))),
+        Some(name) if name == "Uuid" => Ok(Some((name.span(), "Uuid"))),
+        Some(name) if name == "String" => Ok(None),
+        _ => Err(syn::Error::new_spanned(ty, "the key of a table is an `i64`, a `Uuid` or a `String`: its text is the id")),
+    }
+}
+
+/// `table = "schema.orders"`, split at its dots, or `table("schema", "a.b")`, as it is.
+fn table(key: &Key) -> syn::Result<TableModel> {
+    let (span, path) = if key.has_value() {
+        let text = key.text()?;
+        (text.span(), text.value().split('.').map(str::to_owned).collect::<Vec<_>>())
+    } else {
+        (key.span(), key.texts()?.iter().map(syn::LitStr::value).collect())
+    };
+    if path.iter().any(|name| name.trim().is_empty()) {
+        return Err(syn::Error::new(span, "a table has a name, and so have its schema and catalog: one of them is blank"));
+    }
+    if path.iter().any(|name| name.contains('\0')) {
+        return Err(syn::Error::new(span, "no name in a database holds U+0000"));
+    }
+    if path.len() > 3 {
+        return Err(syn::Error::new(
+            span,
+            "a table is named by at most catalog, schema and table: write names that hold dots as `table(\"schema\", \"a.b\")`",
+        ));
+    }
+    Ok(TableModel { span, path })
 }

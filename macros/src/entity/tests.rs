@@ -79,11 +79,17 @@ fn each_mistake_of_the_whole_gives_its_message() {
         (", index()", "`index` names no field"),
         (", index(b)", "no field `b`: expected one of `a`"),
         (", unique(a, a)", "`a` is given twice"),
-        (", id_column = \"x\"", "`id_column` names a column of a table that exists already: give `table` too"),
+        (", table(\"a\", 3)", "expected string literal"),
+        (", table()", "`table` says no name"),
+        (", table", "`table` takes a text, or several: `table = \"…\"`, `table(\"…\", \"…\")`"),
+        (", table = \"a..b\"", "a table has a name, and so have its schema and catalog: one of them is blank"),
+        (", table = \"a\\0b\"", "no name in a database holds U+0000"),
         (
-            ", layouts = Shop",
-            "unknown key `layouts`: expected one of `layout`, `name`, `owner`, `index`, `unique`, `table`, `id_column`, `read_only`",
+            ", table = \"a.b.c.d\"",
+            "a table is named by at most catalog, schema and table: write names that hold dots as `table(\"schema\", \"a.b\")`",
         ),
+        (", table = \"t\", index(a)", "nothing is made in a table that exists already: leave `index` and `unique` to the database"),
+        (", layouts = Shop", "unknown key `layouts`: expected one of `layout`, `name`, `owner`, `index`, `unique`, `table`, `read_only`"),
     ] {
         assert_eq!(messages(attributes, "a: i64"), [expected], "{attributes}");
     }
@@ -97,6 +103,38 @@ fn each_mistake_of_the_whole_gives_its_message() {
         (
             "#[entity(layout = Shop)] struct A { #[text(max = 3)] object_id: Id }",
             "`#[text]` has no meaning on `object_id`: the id lies on every backend that holds a part of the row",
+        ),
+        (
+            "#[entity(layout = Shop)] struct A { #[id(column = \"key\")] object_id: Id }",
+            "`column` and `as` speak of the key of a table that exists already: give `#[entity(table = …)]` too",
+        ),
+        (
+            "#[entity(layout = Shop, table = \"t\")] struct A { #[id(as = f64)] object_id: Id }",
+            "the key of a table is an `i64`, a `Uuid` or a `String`: its text is the id",
+        ),
+        (
+            "#[entity(layout = Shop, table = \"t\")] struct A { #[id(as = i64, from(b))] object_id: Id, b: i64 }",
+            "an id that is made from fields is a UUID: the key is `Uuid` or `String`",
+        ),
+        (
+            "#[entity(layout = Shop, table = \"t\")] struct A { object_id: Id, #[store(index)] b: i64 }",
+            "nothing is made in a table that exists already: leave `index` and `unique` to the database",
+        ),
+        (
+            "#[entity(layout = Shop, table = \"t\")] struct A { object_id: Id, #[store(to = \"a\")] b: i64, #[store(to = \"b\")] c: i64 }",
+            "every field of a table that exists already lies in it: give fields of other backends an entity of their own",
+        ),
+        (
+            "#[entity(layout = Shop, table = \"t\")] struct A { object_id: Id, #[store(to = \"a\")] #[store(to = \"b\", copy)] b: i64 }",
+            "every field of a table that exists already lies in it: give fields of other backends an entity of their own",
+        ),
+        (
+            "#[entity(layout = Shop, table = \"t\")] struct A { object_id: Id, #[default] b: i64 }",
+            "a default is of rows from before a field: in a table that exists already write `Option`",
+        ),
+        (
+            "#[entity(layout = Shop, table = \"t\")] struct A { #[id(column = \"k\")] object_id: Id, #[store(name = \"k\")] b: i64 }",
+            "the key's column is written as the id: leave the field out, or mark the entity `read_only`",
         ),
         ("#[entity(layout = Shop)] struct A { #[id(from(b))] object_id: Id }", "no field `b`: expected one of "),
     ] {

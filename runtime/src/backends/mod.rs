@@ -88,6 +88,15 @@ pub trait Connect: Backend + Sized + Send + 'static {
     fn connect(self) -> impl Future<Output = Result<Arc<dyn Driver>>> + Send;
 }
 
+/// A backend with tables that an entity can be mapped onto: `#[entity(table = "sales.orders")]`. Its driver checks such a
+/// table in `ensure`, and never creates, alters or drops it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no tables that exist already",
+    label = "an existing table lies in an SQL database",
+    note = "leave `table` out: the entity then has storage of its own"
+)]
+pub trait MapsTables {}
+
 /// Connects one backend of a layout under its name. The derive of `Layout` calls this.
 #[doc(hidden)]
 pub async fn bind(name: &'static str, backend: impl Connect) -> Result<crate::schema::Binding> {

@@ -3,7 +3,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::{BackendOptions, Connect};
+use super::{BackendOptions, Connect, MapsTables};
 use crate::capability::{Backend, Ranks, Runs, Stores};
 use crate::driver::Driver;
 use crate::error::{Error, ErrorKind, Result};
@@ -129,6 +129,11 @@ impl<A: Backend, B: Backend> Backend for OneOf<(A, B)> {
 impl<A: Backend, B: Backend, C: Backend> Backend for OneOf<(A, B, C)> {
     const KINDS: &'static [&'static str] = &[A::KINDS[0], B::KINDS[0], C::KINDS[0]];
 }
+
+#[diagnostic::do_not_recommend]
+impl<A: MapsTables, B: MapsTables> MapsTables for OneOf<(A, B)> {}
+#[diagnostic::do_not_recommend]
+impl<A: MapsTables, B: MapsTables, C: MapsTables> MapsTables for OneOf<(A, B, C)> {}
 
 // Not recommended: the compiler then speaks of the `OneOf`, not of every other thing that runs something.
 #[diagnostic::do_not_recommend]

@@ -19,7 +19,7 @@ pub use pushdown::{Pushdown, native_only, split_conjunction};
 pub use reply::Reply;
 pub use subquery::{Aggregate, AggregateFunction, Group, Measure, NearQuery, OrderKey, Position, SortKey, SubQuery};
 pub use total::Total;
-pub use write::{WriteBatch, WriteMode, WriteReport};
+pub use write::{WriteBatch, WriteMode, WriteReport, no_key};
 
 use std::sync::Arc;
 

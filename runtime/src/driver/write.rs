@@ -1,3 +1,5 @@
+use crate::error::{Error, ErrorKind};
+use crate::schema::{ID_COLUMN, KeyKind};
 use crate::types::{Id, Value};
 
 /// How a batch changes rows.
@@ -54,4 +56,14 @@ pub struct WriteReport {
     pub stale: Vec<(usize, i64)>,
     /// Rows of a `Patch` or `Delete` that were not there: positions.
     pub missing: Vec<usize>,
+}
+
+/// The error of a new row whose id is the text of no key of an existing table.
+pub fn no_key(kind: KeyKind) -> Error {
+    let why = match kind {
+        KeyKind::Int => "the table's key is a whole number of 64 bits: the id is one in decimal, without leading zeros or `+`",
+        KeyKind::Uuid => "the table's key is a UUID: the id is one in small letters with hyphens",
+        KeyKind::Text => "the table's key is text",
+    };
+    Error::new(ErrorKind::InvalidValue, why).at_field(ID_COLUMN)
 }

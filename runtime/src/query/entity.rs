@@ -84,6 +84,14 @@ pub trait Entity: Sized + Send + Sync + 'static {
     fn decode(row: &mut RowCursor<'_>) -> Result<Self>;
 }
 
+/// An entity whose rows are written through the workspace: every one that is not `read_only`. Derived with [`Entity`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is read_only: HeavenBase writes none of its rows",
+    label = "takes an entity that may be written",
+    note = "leave `read_only` out of `#[entity(…)]` where the rows are yours to write"
+)]
+pub trait Writable: Entity {}
+
 /// A field that has a copy on the backend named `N`. Derived.
 #[diagnostic::on_unimplemented(
     message = "the field has no copy on this backend",

@@ -12,7 +12,7 @@ mod spec;
 
 pub use aggregate::{Aggregated, COUNT, Count, GroupKeys, Having, Measured, Measures};
 pub use builder::{Detached, Query, Ranked, matching, near};
-pub use entity::{Entity, HasBackend, HasCopy, KindOf, Layout, NoCopies, ScanOfEveryRow, Scanned};
+pub use entity::{Entity, HasBackend, HasCopy, KindOf, Layout, NoCopies, ScanOfEveryRow, Scanned, Writable};
 pub use field::{DefaultPlacement, Field, Length, PathValue};
 pub use name::{Name, Slot};
 pub use predicate::{Order, Predicate};

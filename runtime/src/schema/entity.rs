@@ -1,3 +1,4 @@
+use super::ExistingTable;
 use crate::capability::Placement;
 use crate::capability::placement::Placed;
 use crate::types::{LogicalType, Metric, Value};
@@ -17,10 +18,8 @@ pub struct EntitySchema {
     pub indexes: &'static [&'static [&'static str]],
     /// Groups of fields whose values are unique together.
     pub uniques: &'static [&'static [&'static str]],
-    /// A table that exists already and is mapped, never created or altered.
-    pub table: Option<&'static str>,
-    /// The column of the mapped table that is the id, when it is not called `object_id`.
-    pub id_column: Option<&'static str>,
+    /// The table that exists already and holds the rows, where there is one: never created or altered.
+    pub existing: Option<ExistingTable>,
     /// Whether writes are refused.
     pub read_only: bool,
 }
@@ -28,17 +27,7 @@ pub struct EntitySchema {
 impl EntitySchema {
     /// A schema with nothing but a name and fields: what the derive starts from.
     pub const fn new(name: &'static str, fields: &'static [FieldSchema]) -> Self {
-        EntitySchema {
-            name,
-            fields,
-            id: IdSource::Random,
-            owner: None,
-            indexes: &[],
-            uniques: &[],
-            table: None,
-            id_column: None,
-            read_only: false,
-        }
+        EntitySchema { name, fields, id: IdSource::Random, owner: None, indexes: &[], uniques: &[], existing: None, read_only: false }
     }
 
     /// A field and its position, by name.

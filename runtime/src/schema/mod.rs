@@ -1,11 +1,13 @@
 //! Entities, fields and layouts as data; which backend holds which part of a row; physical names.
 
 mod entity;
+mod existing;
 mod layout;
 mod part;
 mod physical;
 
 pub use entity::{EntitySchema, FieldSchema, IdSource, Index, PlacementSchema};
+pub use existing::{ExistingTable, Key, KeyKind};
 pub use layout::{Binding, LayoutEntry};
 pub use part::{Column, Part, Routing};
 pub use physical::{Naming, physical_name};

@@ -1,4 +1,4 @@
-use super::{Binding, EntitySchema, Index, physical_name};
+use super::{Binding, EntitySchema, Index, Key, KeyKind, physical_name};
 use crate::capability::Placement;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{LogicalType, Metric, Value};
@@ -19,7 +19,8 @@ pub struct Part {
     pub kind: &'static str,
     /// Whether this part decides that a row exists.
     pub owner: bool,
-    /// The physical name of the table or collection, within the backend's limit.
+    /// The physical name of the table or collection, within the backend's limit. Of a table that exists already the names
+    /// of its path with dots between: for messages; statements take [`path`](Part::path).
     pub table: String,
     /// The columns, in the entity's field order.
     pub columns: Vec<Column>,
@@ -63,14 +64,32 @@ impl Part {
         self.columns.iter().position(|c| c.field == field)
     }
 
-    /// The physical name of the id column.
-    pub fn id_column(&self) -> &str {
-        self.entity.id_column.unwrap_or(super::ID_COLUMN)
+    /// The names that lead to the table, outermost first: one, but for a table that exists already. Each is quoted by
+    /// itself; in SQL, [`Sql::table`](crate::backends::sql::Sql::table) writes the path.
+    pub fn path(&self) -> impl Iterator<Item = &str> {
+        let existing = self.entity.existing.map_or(&[][..], |table| table.path);
+        existing.iter().copied().chain(existing.is_empty().then_some(self.table.as_str()))
     }
 
-    /// Whether the part lies on a table that exists already and carries no version column.
+    /// The column that is the row's id, and what it holds.
+    pub fn key(&self) -> Key {
+        let own = Key { column: super::ID_COLUMN, kind: KeyKind::Text };
+        self.entity.existing.map_or(own, |table| Key { column: table.key, kind: table.kind })
+    }
+
+    /// The physical name of the id column.
+    pub fn id_column(&self) -> &'static str {
+        self.key().column
+    }
+
+    /// The column that holds the row's version; `None` on a table that exists already, whose rows have version 0.
+    pub fn version(&self) -> Option<&'static str> {
+        (!self.is_mapped()).then_some(super::VERSION_COLUMN)
+    }
+
+    /// Whether the part lies on a table that exists already: no version, no manifest, no child tables.
     pub fn is_mapped(&self) -> bool {
-        self.entity.table.is_some()
+        self.entity.existing.is_some()
     }
 
     /// The groups of columns that are unique, single columns first: positions in [`Part::columns`].
@@ -133,7 +152,7 @@ impl Routing {
                     field: position,
                     name: field.name,
                     // The columns of a table that exists already are called what they are called.
-                    physical: match entity.table {
+                    physical: match entity.existing {
                         Some(_) => field.stored_name.to_owned(),
                         None => physical_name(&binding.driver.description().naming, &[field.stored_name]),
                     },
@@ -162,10 +181,18 @@ impl Routing {
                 }
             }
             let naming = &binding.driver.description().naming;
-            let table = entity.table.map_or_else(|| physical_name(naming, &[namespace, entity.name]), str::to_owned);
+            let table =
+                entity.existing.map_or_else(|| physical_name(naming, &[namespace, entity.name]), |existing| existing.path.join("."));
             let part =
                 Part { entity, namespace: namespace.clone(), backend: binding.name, kind: binding.kind, owner: is_owner, table, columns };
             if is_owner { parts.insert(0, Arc::new(part)) } else { parts.push(Arc::new(part)) }
+        }
+        if let (Some(_), Some(other)) = (entity.existing, parts.get(1)) {
+            return Err(invalid(format!(
+                "an existing table has no versions by which a row's parts on several backends could be held together: store every \
+                 field on `{owner}`, or those of `{}` in an entity of their own",
+                other.backend
+            )));
         }
         for group in entity.uniques {
             if parts[0].columns.iter().filter(|c| group.contains(&c.name)).count() != group.len() {

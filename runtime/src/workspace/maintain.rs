@@ -10,7 +10,8 @@ use super::{Registered, Workspace};
 use crate::driver::{IdLookup, Page, Position, SubQuery, WriteBatch, WriteMode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Target;
-use crate::query::{Entity, Layout};
+use crate::query::{Entity, Layout, Writable};
+use crate::schema::EntitySchema;
 use crate::types::{Id, Value, canonical_key, equal};
 
 /// Rows looked at together.
@@ -87,10 +88,11 @@ impl<L: Layout> Workspace<L> {
     /// Looks for orphans, missing parts, disagreeing versions, stale copies and broken uniqueness of `E`.
     ///
     /// # Errors
-    /// What the backends say. Rows that cannot be read are findings where the backend can name them.
+    /// What the backends say; [`ErrorKind::Unsupported`] for a table that exists already, which has no versions to compare.
+    /// Rows that cannot be read are findings where the backend can name them.
     pub async fn audit<E: Entity<Layout = L>>(&self) -> Result<Audit> {
         let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation("audit");
-        let registered = self.registered(E::SCHEMA).map_err(named)?;
+        let registered = self.kept(E::SCHEMA).map_err(named)?;
         audit(&registered).await.map_err(named)
     }
 
@@ -98,9 +100,9 @@ impl<L: Layout> Workspace<L> {
     ///
     /// # Errors
     /// As [`audit`](Workspace::audit). Safe to repeat: a second repair finds nothing to mend.
-    pub async fn repair<E: Entity<Layout = L>>(&self, how: Repair) -> Result<Repaired> {
+    pub async fn repair<E: Writable + Entity<Layout = L>>(&self, how: Repair) -> Result<Repaired> {
         let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation("repair");
-        let registered = self.registered(E::SCHEMA).map_err(named)?;
+        let registered = self.kept(E::SCHEMA).map_err(named)?;
         let target = &registered.target;
         let mut done = Repaired::default();
         for finding in audit(&registered).await.map_err(named)?.findings {
@@ -142,7 +144,7 @@ impl<L: Layout> Workspace<L> {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidQuery`] when the backend holds no copy; what the backends say.
-    pub async fn rebuild<E: Entity<Layout = L>>(&self, backend: &str, mut progress: impl FnMut(u64) + Send) -> Result<u64> {
+    pub async fn rebuild<E: Writable + Entity<Layout = L>>(&self, backend: &str, mut progress: impl FnMut(u64) + Send) -> Result<u64> {
         let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation("rebuild");
         let registered = self.registered(E::SCHEMA).map_err(named)?;
         let target = &registered.target;
@@ -157,6 +159,16 @@ impl<L: Layout> Workspace<L> {
             progress(rows);
         }
         Ok(rows)
+    }
+
+    /// The entity, when HeavenBase keeps its storage.
+    fn kept(&self, entity: &'static EntitySchema) -> Result<Arc<Registered>> {
+        if entity.existing.is_some() {
+            let why = "a table that HeavenBase did not create has no versions and no other parts to compare it with: it is neither audited \
+                       nor repaired";
+            return Err(Error::new(ErrorKind::Unsupported, why));
+        }
+        self.registered(entity)
     }
 
     async fn remove(&self, target: &Target, part: usize, id: &Id) -> Result<()> {

@@ -5,7 +5,7 @@ use super::{Registered, Workspace};
 use crate::driver::Ensured;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Target;
-use crate::query::{Entity, Layout};
+use crate::query::{Entity, Layout, Writable};
 use crate::schema::Routing;
 
 impl<L: Layout> Workspace<L> {
@@ -64,8 +64,13 @@ impl<L: Layout> Workspace<L> {
     /// Drops all rows and all storage of `E` in this workspace, and nothing else. Says whether something was there.
     ///
     /// # Errors
-    /// What the backends say. Dropping again goes on where it stopped.
-    pub async fn drop<E: Entity<Layout = L>>(&self) -> Result<bool> {
+    /// What the backends say; [`ErrorKind::Unsupported`] for a table that exists already. Dropping again goes on where it
+    /// stopped.
+    pub async fn drop<E: Writable + Entity<Layout = L>>(&self) -> Result<bool> {
+        if E::SCHEMA.existing.is_some() {
+            let why = "HeavenBase did not create the table, and does not drop it: use the database's own means";
+            return Err(Error::new(ErrorKind::Unsupported, why).of_entity(E::SCHEMA.name).in_operation("drop"));
+        }
         let registered = self.registered(E::SCHEMA)?;
         let inner = &self.inner;
         let _one_at_a_time = inner.registering.lock().await;

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{Patch, Registered, Workspace};
-use crate::driver::{WriteBatch, WriteMode};
+use crate::driver::{WriteBatch, WriteMode, no_key};
 use crate::error::{Error, ErrorKind, Result, Status};
 use crate::plan::Target;
-use crate::query::{Entity, Layout, Predicate, Query};
+use crate::query::{Entity, Layout, Predicate, Query, Writable};
 use crate::schema::{EntitySchema, IdSource};
 use crate::types::{Id, Metric, Value, canonical_key};
 
@@ -25,7 +25,7 @@ impl<L: Layout> Workspace<L> {
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyExists`] when the id is taken, [`ErrorKind::UniqueViolation`], [`ErrorKind::InvalidValue`].
-    pub async fn insert<E: Entity<Layout = L>>(&self, row: &E) -> Result<Id> {
+    pub async fn insert<E: Writable + Entity<Layout = L>>(&self, row: &E) -> Result<Id> {
         self.put(WriteMode::Insert, std::slice::from_ref(row), "insert").await.map(first)
     }
 
@@ -33,7 +33,7 @@ impl<L: Layout> Workspace<L> {
     ///
     /// # Errors
     /// As [`insert`](Workspace::insert).
-    pub async fn insert_many<E: Entity<Layout = L>>(&self, rows: &[E]) -> Result<Vec<Id>> {
+    pub async fn insert_many<E: Writable + Entity<Layout = L>>(&self, rows: &[E]) -> Result<Vec<Id>> {
         self.put(WriteMode::Insert, rows, "insert_many").await
     }
 
@@ -42,7 +42,7 @@ impl<L: Layout> Workspace<L> {
     /// # Errors
     /// [`ErrorKind::InvalidValue`] naming the field, [`ErrorKind::UniqueViolation`]. After an error with
     /// [`Status::Unknown`] the owner may have the row and another backend not: write it again.
-    pub async fn upsert<E: Entity<Layout = L>>(&self, row: &E) -> Result<Id> {
+    pub async fn upsert<E: Writable + Entity<Layout = L>>(&self, row: &E) -> Result<Id> {
         self.put(WriteMode::Upsert, std::slice::from_ref(row), "upsert").await.map(first)
     }
 
@@ -50,11 +50,11 @@ impl<L: Layout> Workspace<L> {
     ///
     /// # Errors
     /// As [`upsert`](Workspace::upsert); [`ErrorKind::InvalidValue`] when an id occurs twice.
-    pub async fn upsert_many<E: Entity<Layout = L>>(&self, rows: &[E]) -> Result<Vec<Id>> {
+    pub async fn upsert_many<E: Writable + Entity<Layout = L>>(&self, rows: &[E]) -> Result<Vec<Id>> {
         self.put(WriteMode::Upsert, rows, "upsert_many").await
     }
 
-    async fn put<E: Entity<Layout = L>>(&self, mode: WriteMode, rows: &[E], operation: &'static str) -> Result<Vec<Id>> {
+    async fn put<E: Writable + Entity<Layout = L>>(&self, mode: WriteMode, rows: &[E], operation: &'static str) -> Result<Vec<Id>> {
         let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation(operation);
         let registered = self.writable(E::SCHEMA).map_err(named)?;
         let encoded = encode(rows).map_err(named)?;
@@ -65,7 +65,10 @@ impl<L: Layout> Workspace<L> {
 
     fn writable(&self, entity: &'static EntitySchema) -> Result<Arc<Registered>> {
         if entity.read_only {
-            return Err(Error::new(ErrorKind::Unsupported, "the entity is read_only"));
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "the entity is read_only: leave `read_only` out where its rows are yours to write",
+            ));
         }
         self.registered(entity)
     }
@@ -136,7 +139,7 @@ impl<L: Layout> Workspace<L> {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidValue`] naming the field, [`ErrorKind::UniqueViolation`].
-    pub async fn update<E: Entity<Layout = L>>(&self, id: impl Into<Id>, patch: Patch<E>) -> Result<bool> {
+    pub async fn update<E: Writable + Entity<Layout = L>>(&self, id: impl Into<Id>, patch: Patch<E>) -> Result<bool> {
         let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation("update");
         self.patch_ids(vec![id.into()], &patch).await.map(|n| n > 0).map_err(named)
     }
@@ -146,18 +149,18 @@ impl<L: Layout> Workspace<L> {
     ///
     /// # Errors
     /// As [`update`](Workspace::update).
-    pub async fn update_where<E: Entity<Layout = L>>(&self, predicate: Predicate<E>, patch: Patch<E>) -> Result<u64> {
+    pub async fn update_where<E: Writable + Entity<Layout = L>>(&self, predicate: Predicate<E>, patch: Patch<E>) -> Result<u64> {
         let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation("update_where");
         let ids = self.ids_where(predicate).await.map_err(named)?;
         self.patch_ids(ids, &patch).await.map_err(named)
     }
 
-    async fn ids_where<E: Entity<Layout = L>>(&self, predicate: Predicate<E>) -> Result<Vec<Id>> {
+    async fn ids_where<E: Writable + Entity<Layout = L>>(&self, predicate: Predicate<E>) -> Result<Vec<Id>> {
         let query: Query<E, E, Workspace<L>> = self.query::<E>().filter(predicate);
         query.ids().await
     }
 
-    async fn patch_ids<E: Entity<Layout = L>>(&self, ids: Vec<Id>, patch: &Patch<E>) -> Result<u64> {
+    async fn patch_ids<E: Writable + Entity<Layout = L>>(&self, ids: Vec<Id>, patch: &Patch<E>) -> Result<u64> {
         let entity = E::SCHEMA;
         let registered = self.writable(entity)?;
         let mut sets = Vec::with_capacity(patch.sets.len());
@@ -177,6 +180,11 @@ impl<L: Layout> Workspace<L> {
             return Ok(0);
         }
         let computes = entity.fields.iter().any(|f| f.computed);
+        if computes && entity.existing.is_some() {
+            let why = "a computed field follows from the whole row, and a table that exists already has no versions to guard a row between \
+                       its reading and its writing: read the row and upsert it";
+            return Err(Error::new(ErrorKind::Unsupported, why));
+        }
         let chunk = (0..registered.target.len())
             .map(|p| registered.target.describe(p))
             .map(|d| d.max_batch.min(d.max_ids))
@@ -237,7 +245,7 @@ impl<L: Layout> Workspace<L> {
     }
 
     /// Reads the rows, sets the fields, computes anew and writes the rows if nobody else did in between.
-    async fn patch_recomputed<E: Entity<Layout = L>>(
+    async fn patch_recomputed<E: Writable + Entity<Layout = L>>(
         &self,
         registered: &Registered,
         mut ids: Vec<Id>,
@@ -288,7 +296,7 @@ impl<L: Layout> Workspace<L> {
     ///
     /// # Errors
     /// What the backends say. After [`Status::Unknown`] another backend may still have its part: delete again.
-    pub async fn delete<E: Entity<Layout = L>>(&self, id: impl Into<Id>) -> Result<bool> {
+    pub async fn delete<E: Writable + Entity<Layout = L>>(&self, id: impl Into<Id>) -> Result<bool> {
         self.delete_many::<E>([id.into()]).await.map(|n| n > 0).map_err(|e| e.in_operation("delete"))
     }
 
@@ -296,7 +304,7 @@ impl<L: Layout> Workspace<L> {
     ///
     /// # Errors
     /// As [`delete`](Workspace::delete).
-    pub async fn delete_many<E: Entity<Layout = L>>(&self, ids: impl IntoIterator<Item = Id>) -> Result<u64> {
+    pub async fn delete_many<E: Writable + Entity<Layout = L>>(&self, ids: impl IntoIterator<Item = Id>) -> Result<u64> {
         let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation("delete_many");
         self.delete_ids(self.writable(E::SCHEMA).map_err(named)?, ids.into_iter().collect()).await.map_err(named)
     }
@@ -305,7 +313,7 @@ impl<L: Layout> Workspace<L> {
     ///
     /// # Errors
     /// As [`delete`](Workspace::delete).
-    pub async fn delete_where<E: Entity<Layout = L>>(&self, predicate: Predicate<E>) -> Result<u64> {
+    pub async fn delete_where<E: Writable + Entity<Layout = L>>(&self, predicate: Predicate<E>) -> Result<u64> {
         let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation("delete_where");
         let registered = self.writable(E::SCHEMA).map_err(named)?;
         let ids = self.ids_where(predicate).await.map_err(named)?;
@@ -378,6 +386,11 @@ fn encode<E: Entity>(rows: &[E]) -> Result<Rows> {
         }
         let id = if item.id().is_auto() { assigned(entity, &encoded.values[start..]).map_err(at_row)? } else { item.id().clone() };
         id.check().map_err(at_row)?;
+        if let Some(table) = entity.existing
+            && table.kind.value(&id).is_none()
+        {
+            return Err(at_row(no_key(table.kind)));
+        }
         encoded.ids.push(id);
     }
     if encoded.ids.len() > 1 {

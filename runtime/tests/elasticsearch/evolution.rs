@@ -95,7 +95,8 @@ async fn what_cannot_be_kept_is_refused_before_anything_is_made() {
     const UNIQUE: &[PlacementSchema] = &[PlacementSchema { unique: true, ..place(heavenbase::capability::Placement::InlineColumn) }];
     static UNIQUE_NAME: EntitySchema = EntitySchema::new("unique", &[field("name", LogicalType::TEXT, UNIQUE)]);
     static LONG_VECTOR: EntitySchema = EntitySchema::new("long_vector", &[field("way", LogicalType::Vector(4_097), L2)]);
-    static MAPPED: EntitySchema = EntitySchema { table: Some("somewhere"), ..EntitySchema::new("mapped", &[NAME]) };
+    static MAPPED: EntitySchema =
+        EntitySchema { existing: Some(heavenbase::schema::ExistingTable::at(&["somewhere"])), ..EntitySchema::new("mapped", &[NAME]) };
     let Some(store) = Store::open("what_cannot_be_kept", &FIRST).await else { return };
     for (entity, kind) in
         [(&UNIQUE_NAME, ErrorKind::InvalidSchema), (&LONG_VECTOR, ErrorKind::Unsupported), (&MAPPED, ErrorKind::Unsupported)]

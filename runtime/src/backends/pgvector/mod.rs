@@ -59,6 +59,9 @@ impl PgVector {
     }
 }
 
+#[diagnostic::do_not_recommend]
+impl super::MapsTables for PgVector {}
+
 impl super::Connect for PgVector {
     async fn connect(self) -> Result<Arc<dyn Driver>> {
         let refuse = |what: &str, most: u32| Err(Error::new(ErrorKind::InvalidSchema, format!("{what} is 1 to {most}")));

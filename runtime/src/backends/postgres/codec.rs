@@ -8,6 +8,7 @@ use sqlx::{Arguments, Row, Type, ValueRef};
 
 use super::json;
 use crate::error::{Error, ErrorKind, Result};
+use crate::schema::Part;
 use crate::types::{Date, Decimal, Duration, Id, LogicalType, Timestamp, Uuid, Value};
 
 /// Object ids of built-in types; they never change.
@@ -366,9 +367,11 @@ pub(super) fn read_text(row: &PgRow, position: usize) -> Result<String> {
     }
 }
 
-/// Reads an id.
-pub(super) fn read_id(row: &PgRow, position: usize) -> Result<Id> {
-    read_text(row, position).map(Id::from)
+/// Reads an id: the text of the row's key.
+pub(super) fn read_id(row: &PgRow, position: usize, part: &Part) -> Result<Id> {
+    let kind = part.key().kind;
+    let key = read(row, position, &kind.logical(), false)?;
+    kind.id(key).ok_or_else(|| corrupt().at_field(crate::schema::ID_COLUMN))
 }
 
 /// Reads a whole number.

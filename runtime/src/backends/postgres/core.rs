@@ -72,7 +72,7 @@ impl Core {
         let rows = self.rows(text, parameters).await?;
         let mut page = Page::new(columns.len());
         for row in &rows {
-            page.ids.push(codec::read_id(row, 0)?);
+            page.ids.push(codec::read_id(row, 0, part)?);
             page.versions.push(codec::read_whole(row, 1)?);
             for (i, &position) in columns.iter().enumerate() {
                 let column = &part.columns[position];

@@ -105,15 +105,6 @@ fn is_text(logical: &LogicalType) -> bool {
 }
 
 impl PostgresDialect {
-    /// Writes a term; by bytes where it is the text of a table that HeavenBase did not create.
-    fn write(&self, sql: &mut Sql<'_>, term: &Term<'_>) -> Result<()> {
-        term.write(sql)?;
-        if term.part.is_mapped() && !term.length && is_text(&term.logical()) {
-            sql.push("::text COLLATE \"C\"");
-        }
-        Ok(())
-    }
-
     /// A value as it is compared with a term.
     fn operand(&self, term: &Term<'_>, value: &Value) -> Value {
         if term.part.is_mapped() { value.clone() } else { self.stored(&term.logical(), value.clone()) }
@@ -179,7 +170,7 @@ impl Dialect for PostgresDialect {
                     return Ok(());
                 }
                 Comparison::Ne => {
-                    self.write(sql, term)?;
+                    term.write(sql)?;
                     sql.push(" IS NOT NULL");
                     return Ok(());
                 }
@@ -190,7 +181,12 @@ impl Dialect for PostgresDialect {
                 }
             }
         }
-        self.write(sql, term)?;
+        // Equal texts are equal bytes under every collation that `register` lets pass: the column's own index serves.
+        if matches!(how, Comparison::Eq | Comparison::Ne) && !term.length && !term.is_derived_id() {
+            term.write_column(sql);
+        } else {
+            term.write(sql)?;
+        }
         sql.push(how.text()).bind(value);
         Ok(())
     }
@@ -201,21 +197,42 @@ impl Dialect for PostgresDialect {
             sql.push("1 = 0");
             return Ok(());
         }
-        self.write(sql, term)?;
+        if term.length || term.is_derived_id() {
+            term.write(sql)?;
+        } else {
+            term.write_column(sql);
+        }
         sql.push(" = ANY(").bind(Value::List(members.into())).push(")");
         Ok(())
     }
 
     fn id_is_one_of(&self, sql: &mut Sql<'_>, part: &Part, ids: &[Id]) -> Result<()> {
-        let ids = ids.iter().filter(|id| !nul::holds(id)).map(|id| Value::Text(id.as_str().to_owned()));
-        // A mapped id may be of any type; asked for as it is, its index serves.
-        Term::id(part).write_column(sql);
-        sql.push(" = ANY(").bind(Value::List(ids.collect())).push(")");
+        let keys: Vec<Value> = part.key().values(ids).into_iter().filter(|key| !nul::in_value(key)).collect();
+        if keys.is_empty() {
+            sql.push("1 = 0");
+            return Ok(());
+        }
+        Term::key(part).write_column(sql);
+        sql.push(" = ANY(").bind(Value::List(keys.into())).push(")");
         Ok(())
     }
 
+    fn existing_text(&self, sql: &mut Sql<'_>, term: &Term<'_>) {
+        term.write_column(sql);
+        sql.push("::text COLLATE \"C\"");
+    }
+
+    fn key_text(&self, sql: &mut Sql<'_>, part: &Part) {
+        Term::key(part).write_column(sql);
+        sql.push("::text COLLATE \"C\"");
+    }
+
+    fn sorts_uuids_by_bytes(&self) -> bool {
+        true
+    }
+
     fn text_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, test: TextTest<'_>) -> Result<()> {
-        text_test(sql, &|sql| self.write(sql, term), test, term)
+        text_test(sql, &|sql| term.write(sql), test, term)
     }
 
     fn words_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, wanted: &[String], phrase: bool) -> Result<()> {
@@ -295,7 +312,7 @@ impl Dialect for PostgresDialect {
     }
 
     fn order_key(&self, sql: &mut Sql<'_>, term: &Term<'_>, descending: bool) -> Result<()> {
-        self.write(sql, term)?;
+        term.write_order(sql)?;
         // Ascending is nulls last by itself.
         sql.push(match (descending, term.nullable()) {
             (false, _) => " ASC",
@@ -312,7 +329,7 @@ impl Dialect for PostgresDialect {
         };
         let by = |sql: &mut Sql<'_>, open: &'static str, close: &'static str| {
             sql.push(open);
-            self.write(sql, term)?;
+            term.write(sql)?;
             sql.push(close);
             Ok(())
         };
@@ -343,7 +360,7 @@ impl Dialect for PostgresDialect {
         }
         let mut sql = Sql::new(self);
         sql.push(if unique { "CREATE UNIQUE INDEX IF NOT EXISTS " } else { "CREATE INDEX IF NOT EXISTS " });
-        sql.name(&ddl::index_name(self, part, columns, unique)).push(" ON ").name(&part.table);
+        sql.name(&ddl::index_name(self, part, columns, unique)).push(" ON ").table(part);
         match columns {
             [column] if lists => {
                 if is_long(column) {
@@ -393,7 +410,7 @@ impl PostgresDialect {
         }
         let name = ddl::index_name(self, part, columns, true);
         let mut sql = Sql::new(self);
-        sql.push("ALTER TABLE ").name(&part.table).push(" ADD CONSTRAINT ").name(&name).push(" UNIQUE (");
+        sql.push("ALTER TABLE ").table(part).push(" ADD CONSTRAINT ").name(&name).push(" UNIQUE (");
         for (i, column) in columns.iter().enumerate() {
             sql.push(if i > 0 { ", " } else { "" }).name(&column.physical);
         }

@@ -12,7 +12,7 @@ use crate::driver::{
 };
 use crate::error::Result;
 use crate::schema::{Naming, Part};
-use crate::types::{Id, Value};
+use crate::types::Id;
 
 /// The driver of [`Postgres`](super::Postgres) and of `PgVector`: what [`Driver::as_any`] gives for them.
 pub struct PostgresDriver {
@@ -77,9 +77,10 @@ impl Driver for PostgresDriver {
         if super::nul::holds(id) {
             return Reply::ready(Ok(Page::new(columns.len())));
         }
+        let Some(key) = part.key().kind.value(id) else { return Reply::ready(Ok(Page::new(columns.len()))) };
         Reply::later(async move {
             let text = select::fetch_one(&self.core.dialect, part, columns)?;
-            let parameters = [codec::parameter(&Value::Text(id.as_str().to_owned()))];
+            let parameters = [codec::parameter(&key)];
             self.core.page(part, &text, &parameters, columns, false).await
         })
     }

@@ -143,10 +143,10 @@ async fn add_words(core: &Core, connection: &mut PgConnection, part: &Part, colu
         return Ok(());
     }
     let mut add = Sql::new(&core.dialect);
-    add.push("ALTER TABLE ").name(&part.table).push(" ADD COLUMN ").name(&words::name(column)).push(" text[] COLLATE \"C\"");
+    add.push("ALTER TABLE ").table(part).push(" ADD COLUMN ").name(&words::name(column)).push(" text[] COLLATE \"C\"");
     execute(connection, &add.finish()).await?;
     let mut index = Sql::new(&core.dialect);
-    index.push("CREATE INDEX ").name(&ddl::child_name(&core.dialect, part, Some(column), "words")).push(" ON ").name(&part.table);
+    index.push("CREATE INDEX ").name(&ddl::child_name(&core.dialect, part, Some(column), "words")).push(" ON ").table(part);
     index.push(" USING gin (").name(&words::name(column)).push(")");
     execute(connection, &index.finish()).await
 }

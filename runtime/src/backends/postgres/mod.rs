@@ -32,6 +32,9 @@ use std::sync::Arc;
 use crate::driver::Driver;
 use crate::error::Result;
 
+#[diagnostic::do_not_recommend]
+impl super::MapsTables for Postgres {}
+
 impl super::Connect for Postgres {
     async fn connect(self) -> Result<Arc<dyn Driver>> {
         open(self.options, false, &[]).await

@@ -93,7 +93,7 @@ pub(super) fn create_index(dialect: &dyn Dialect, part: &Part, column: &Column) 
         return Err(invalid(format!("pgvector has no index method `{}`: use hnsw or ivfflat", method.name)));
     };
     let mut sql = Sql::new(dialect);
-    sql.push("CREATE INDEX IF NOT EXISTS ").name(&ddl::index_name(dialect, part, &[column], false)).push(" ON ").name(&part.table);
+    sql.push("CREATE INDEX IF NOT EXISTS ").name(&ddl::index_name(dialect, part, &[column], false)).push(" ON ").table(part);
     sql.push(if method.name == "hnsw" { " USING hnsw (" } else { " USING ivfflat (" });
     if method.half {
         sql.push("(").name(&column.physical).push("::halfvec(").number(length as usize).push("))");

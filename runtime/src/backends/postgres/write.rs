@@ -8,9 +8,9 @@ use super::dialect::bulk_type;
 use super::{failure, nul, words};
 use crate::backends::network::failure::Phase;
 use crate::backends::sql::{Dialect, Sql, Statement, ddl, select};
-use crate::driver::{WriteBatch, WriteMode, WriteReport};
+use crate::driver::{WriteBatch, WriteMode, WriteReport, no_key};
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{Column, Part, VERSION_COLUMN};
+use crate::schema::{Column, KeyKind, Part, VERSION_COLUMN};
 use crate::types::{Id, Value};
 
 /// Most attempts when another session wrote the same rows at the same time.
@@ -20,8 +20,6 @@ const CONFLICTS: u32 = 5;
 struct Bulk {
     text: String,
     parameters: Vec<Parameter>,
-    /// The rows in the order of their ids: every session then locks rows in the same order.
-    order: Vec<usize>,
 }
 
 /// One array a column: its name, its parameter's type and what the rows' values are cast to.
@@ -78,17 +76,25 @@ fn carried_value(core: &Core, part: &Part, column: &Column, value: &Value) -> Va
 
 impl Bulk {
     fn new(core: &Core, part: &Part, batch: &WriteBatch) -> Result<Self> {
+        // By id: every session then locks rows in the same order.
         let mut order: Vec<usize> = (0..batch.len()).collect();
         order.sort_unstable_by(|&a, &b| batch.ids[a].cmp(&batch.ids[b]));
-        let ids: Vec<Value> = order.iter().map(|&row| Value::Text(batch.ids[row].as_str().to_owned())).collect();
-        let mut parameters = vec![codec::array(oid::TEXT_ARRAY, ids.iter()), codec::parameter(&Value::Int(batch.version))];
+        let kind = part.key().kind;
+        let fresh = matches!(batch.mode, WriteMode::Insert | WriteMode::Upsert);
+        if fresh && batch.ids.iter().any(|id| kind.value(id).is_none()) {
+            return Err(no_key(kind));
+        }
+        // An id that no key has is of no row: it is missing.
+        order.retain(|&row| kind.value(&batch.ids[row]).is_some());
+        let keys: Vec<Value> = order.iter().filter_map(|&row| kind.value(&batch.ids[row])).collect();
+        let mut parameters = vec![codec::array(key_array(kind).0, keys.iter()), codec::parameter(&Value::Int(batch.version))];
         let mut sql = Sql::new(&core.dialect);
         if batch.mode == WriteMode::Delete {
             delete(&mut sql, part);
             if part.is_mapped() {
                 parameters.truncate(1);
             }
-            return Ok(Bulk { text: sql.finish().text, parameters, order });
+            return Ok(Bulk { text: sql.finish().text, parameters });
         }
         let carried = carried(core, part, batch, &order)?;
         let expected = batch.mode == WriteMode::Patch && !batch.expected.is_empty() && !part.is_mapped();
@@ -101,13 +107,22 @@ impl Bulk {
             WriteMode::Patch => patch(&mut sql, part, &carried, expected),
             mode => put(&mut sql, part, &carried, mode == WriteMode::Upsert),
         }
-        Ok(Bulk { text: sql.finish().text, parameters, order })
+        Ok(Bulk { text: sql.finish().text, parameters })
+    }
+}
+
+/// How keys travel: the array's type.
+fn key_array(kind: KeyKind) -> (u32, &'static str) {
+    match kind {
+        KeyKind::Text => (oid::TEXT_ARRAY, "text[]"),
+        KeyKind::Int => (oid::INT8_ARRAY, "bigint[]"),
+        KeyKind::Uuid => (oid::UUID_ARRAY, "uuid[]"),
     }
 }
 
 /// `UNNEST($1::text[], $3::bigint[], …) AS u(id, c0, …)`; the version is `$2`.
-fn unnest(sql: &mut Sql<'_>, columns: &[Carried], expected: bool) {
-    sql.push(" FROM UNNEST($1::text[]");
+fn unnest(sql: &mut Sql<'_>, part: &Part, columns: &[Carried], expected: bool) {
+    sql.push(" FROM UNNEST($1::").push(key_array(part.key().kind).1);
     for (i, column) in columns.iter().enumerate() {
         sql.push(", $").number(i + 3).push("::").push(column.array);
     }
@@ -129,7 +144,7 @@ fn item(sql: &mut Sql<'_>, i: usize, column: &Carried) {
 }
 
 fn put(sql: &mut Sql<'_>, part: &Part, columns: &[Carried], replace: bool) {
-    sql.push("INSERT INTO ").name(&part.table).push(" AS t (").name(part.id_column());
+    sql.push("INSERT INTO ").table(part).push(" AS t (").name(part.id_column());
     let versioned = !part.is_mapped();
     if versioned {
         sql.push(", ").name(VERSION_COLUMN);
@@ -142,7 +157,7 @@ fn put(sql: &mut Sql<'_>, part: &Part, columns: &[Carried], replace: bool) {
         sql.push(", ");
         item(sql, i, column);
     }
-    unnest(sql, columns, false);
+    unnest(sql, part, columns, false);
     if !versioned {
         // The version is bound all the same, so that the numbers of the others do not move.
         sql.push(" WHERE $2::bigint IS NOT NULL");
@@ -165,7 +180,7 @@ fn put(sql: &mut Sql<'_>, part: &Part, columns: &[Carried], replace: bool) {
 }
 
 fn patch(sql: &mut Sql<'_>, part: &Part, columns: &[Carried], expected: bool) {
-    sql.push("UPDATE ").name(&part.table).push(" AS t SET ");
+    sql.push("UPDATE ").table(part).push(" AS t SET ");
     if part.is_mapped() {
         if columns.is_empty() {
             sql.name(part.id_column()).push(" = t.").name(part.id_column());
@@ -177,7 +192,7 @@ fn patch(sql: &mut Sql<'_>, part: &Part, columns: &[Carried], expected: bool) {
         sql.push(if i > 0 { ", " } else { "" }).name(&column.physical).push(" = ");
         item(sql, i, column);
     }
-    unnest(sql, columns, expected);
+    unnest(sql, part, columns, expected);
     sql.push(" WHERE t.").name(part.id_column()).push(" = u.id AND ");
     if part.is_mapped() {
         sql.push("$2::bigint IS NOT NULL");
@@ -191,7 +206,7 @@ fn patch(sql: &mut Sql<'_>, part: &Part, columns: &[Carried], expected: bool) {
 }
 
 fn delete(sql: &mut Sql<'_>, part: &Part) {
-    sql.push("DELETE FROM ").name(&part.table).push(" AS t WHERE t.").name(part.id_column()).push(" = ANY($1::text[])");
+    sql.push("DELETE FROM ").table(part).push(" AS t WHERE t.").name(part.id_column()).push(" = ANY($1::").push(key_array(part.key().kind).1).push(")");
     if !part.is_mapped() {
         sql.push(" AND t.").name(VERSION_COLUMN).push(" < $2::bigint");
     }
@@ -239,7 +254,7 @@ async fn once(core: &Core, part: &Part, batch: &WriteBatch, bulk: &Bulk, again: 
     let written = statement.fetch_all(&mut *transaction).await.map_err(failed)?;
     let mut report = WriteReport::default();
     if written.len() < batch.len() {
-        let left = left_out(batch, bulk, &written).map_err(Failed::Final)?;
+        let left = left_out(part, batch, &written).map_err(Failed::Final)?;
         if batch.mode == WriteMode::Insert {
             let first = left.first().map(|&row| batch.ids[row].as_str().to_owned()).unwrap_or_default();
             let error = Error::new(ErrorKind::AlreadyExists, "a row with this id is there already: use upsert to replace it");
@@ -256,21 +271,19 @@ async fn once(core: &Core, part: &Part, batch: &WriteBatch, bulk: &Bulk, again: 
 }
 
 /// The positions of the rows that were not written, in the batch's order.
-fn left_out(batch: &WriteBatch, bulk: &Bulk, written: &[PgRow]) -> Result<Vec<usize>> {
-    let written = written.iter().map(|row| codec::read_text(row, 0)).collect::<Result<std::collections::HashSet<String>>>()?;
-    let mut left: Vec<usize> = bulk.order.iter().copied().filter(|&row| !written.contains(batch.ids[row].as_str())).collect();
-    left.sort_unstable();
-    Ok(left)
+fn left_out(part: &Part, batch: &WriteBatch, written: &[PgRow]) -> Result<Vec<usize>> {
+    let written = written.iter().map(|row| codec::read_id(row, 0, part)).collect::<Result<std::collections::HashSet<Id>>>()?;
+    Ok((0..batch.len()).filter(|&row| !written.contains(&batch.ids[row])).collect())
 }
 
 fn outcome(part: &Part, ids: &[Id], left: &[usize], there: &[PgRow]) -> Result<WriteReport> {
     let mut report = WriteReport::default();
     let mut versions = std::collections::HashMap::with_capacity(there.len());
     for row in there {
-        versions.insert(codec::read_text(row, 0)?, codec::read_whole(row, 1)?);
+        versions.insert(codec::read_id(row, 0, part)?, codec::read_whole(row, 1)?);
     }
     for (id, &row) in ids.iter().zip(left) {
-        match versions.get(id.as_str()) {
+        match versions.get(id) {
             Some(&version) => report.stale.push((row, version)),
             None => report.missing.push(row),
         }
@@ -307,7 +320,7 @@ pub(super) fn fill(core: &Core, part: &Part, column: &Column) -> Result<Option<S
     let Some(value) = column.default.map(|default| default()).filter(|value| !value.is_null()) else { return Ok(None) };
     nul::check(&value, column.name)?;
     let mut sql = Sql::new(&core.dialect);
-    sql.push("UPDATE ").name(&part.table).push(" SET ").name(&column.physical).push(" = ");
+    sql.push("UPDATE ").table(part).push(" SET ").name(&column.physical).push(" = ");
     sql.bind(carried_value(core, part, column, &value));
     if let (_, _, Some(cast)) = bulk_type(column, false, core.dialect.vectors) {
         sql.push("::").push_type(&cast);

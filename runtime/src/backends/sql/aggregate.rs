@@ -49,7 +49,7 @@ pub fn aggregate(dialect: &dyn Dialect, part: &Part, query: &Aggregate) -> Resul
     if query.keys.is_empty() && query.measures.is_empty() {
         sql.push("COUNT(*)");
     }
-    sql.push(" FROM ").name(&part.table).push(" t");
+    sql.push(" FROM ").table(part).push(" t");
     let mut conditions = Conditions::default();
     if let Some(ids) = &query.ids {
         conditions.begin(&mut sql);

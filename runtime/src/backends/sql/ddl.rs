@@ -23,7 +23,7 @@ pub fn storage_order(part: &Part) -> Vec<&Column> {
 /// The table: id, version, columns.
 pub fn create_table(dialect: &dyn Dialect, part: &Part) -> Statement {
     let mut sql = Sql::new(dialect);
-    sql.push("CREATE TABLE ").name(&part.table).push(" (").name(part.id_column()).push(" ");
+    sql.push("CREATE TABLE ").table(part).push(" (").name(part.id_column()).push(" ");
     sql.push_type(&dialect.column_type(&LogicalType::Id, Placement::InlineColumn)).push(" NOT NULL PRIMARY KEY, ");
     sql.name(VERSION_COLUMN).push(" ").push(dialect.version_type()).push(" NOT NULL");
     for column in storage_order(part).into_iter().filter(|column| !dialect.lies_apart(part, column)) {
@@ -39,7 +39,7 @@ pub fn create_table(dialect: &dyn Dialect, part: &Part) -> Statement {
 /// Adds a column, nullable: [`fill_column`] then gives old rows their value.
 pub fn add_column(dialect: &dyn Dialect, part: &Part, column: &Column) -> Statement {
     let mut sql = Sql::new(dialect);
-    sql.push("ALTER TABLE ").name(&part.table).push(" ADD COLUMN ").name(&column.physical).push(" ");
+    sql.push("ALTER TABLE ").table(part).push(" ADD COLUMN ").name(&column.physical).push(" ");
     sql.push_type(&dialect.column_type(&column.logical, column.placement));
     sql.finish()
 }
@@ -51,7 +51,7 @@ pub fn fill_column(dialect: &dyn Dialect, part: &Part, column: &Column) -> Optio
         return None;
     }
     let mut sql = Sql::new(dialect);
-    sql.push("UPDATE ").name(&part.table).push(" SET ").name(&column.physical).push(" = ");
+    sql.push("UPDATE ").table(part).push(" SET ").name(&column.physical).push(" = ");
     sql.bind(dialect.stored(&column.logical, value)).push(" WHERE ").name(&column.physical).push(" IS NULL");
     Some(sql.finish())
 }
@@ -70,7 +70,7 @@ pub fn create_indexes(dialect: &dyn Dialect, part: &Part) -> Vec<Statement> {
 pub fn create_index(dialect: &dyn Dialect, part: &Part, columns: &[&Column], unique: bool) -> Statement {
     let mut sql = Sql::new(dialect);
     sql.push(if unique { "CREATE UNIQUE INDEX IF NOT EXISTS " } else { "CREATE INDEX IF NOT EXISTS " });
-    sql.name(&index_name(dialect, part, columns, unique)).push(" ON ").name(&part.table).push(" (");
+    sql.name(&index_name(dialect, part, columns, unique)).push(" ON ").table(part).push(" (");
     for (i, column) in columns.iter().enumerate() {
         if i > 0 {
             sql.push(", ");

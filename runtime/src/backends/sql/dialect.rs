@@ -176,19 +176,30 @@ pub trait Dialect: Send + Sync + 'static {
     /// # Errors
     /// None by default.
     fn id_is_one_of(&self, sql: &mut Sql<'_>, part: &Part, ids: &[Id]) -> Result<()> {
-        if ids.is_empty() {
+        let keys = part.key().values(ids);
+        if keys.is_empty() {
             sql.push("1 = 0");
             return Ok(());
         }
-        self.check_parameters(sql, ids.len())?;
-        Term::id(part).write_column(sql);
-        sql.push(" IN (");
-        sql.list(ids, ", ", |sql, id| {
-            sql.bind(Value::Text(id.as_str().to_owned()));
-            Ok(())
-        })?;
-        sql.push(")");
-        Ok(())
+        self.is_member(sql, &Term::key(part), &keys)
+    }
+
+    /// Writes a text column of a table that exists already so that it compares by bytes, whatever its collation is. The
+    /// column as it is by default.
+    fn existing_text(&self, sql: &mut Sql<'_>, term: &Term<'_>) {
+        term.write_column(sql);
+    }
+
+    /// Writes the key of a table that exists already, a number or a UUID, as the id: its text, which compares by bytes.
+    fn key_text(&self, sql: &mut Sql<'_>, part: &Part) {
+        sql.push("CAST(");
+        Term::key(part).write_column(sql);
+        sql.push(" AS VARCHAR)");
+    }
+
+    /// Whether UUIDs compare by their bytes, as their text does: an order by id then is one by the key.
+    fn sorts_uuids_by_bytes(&self) -> bool {
+        false
     }
 
     /// Tests a text.
@@ -291,13 +302,16 @@ pub trait Dialect: Send + Sync + 'static {
     /// As [`score`](Dialect::score).
     fn near_source(&self, sql: &mut Sql<'_>, term: &Term<'_>, near: &NearQuery, alone: bool) -> Result<()> {
         let _ = (near, alone);
-        sql.name(&term.part.table).push(" t");
+        sql.table(term.part).push(" t");
         Ok(())
     }
 
     /// Writes the id as the last key of an order.
-    fn order_by_id(&self, sql: &mut Sql<'_>, part: &Part) {
-        Term::id(part).write_column(sql);
+    ///
+    /// # Errors
+    /// None by default.
+    fn order_by_id(&self, sql: &mut Sql<'_>, part: &Part) -> Result<()> {
+        Term::id(part).write_order(sql)
     }
 
     /// Writes what a search is ordered by, before the id: the alias of the score unless an index wants a distance.
@@ -320,7 +334,7 @@ pub trait Dialect: Send + Sync + 'static {
             term.write(sql)?;
             sql.push(" IS NULL THEN 1 ELSE 0 END, ");
         }
-        term.write(sql)?;
+        term.write_order(sql)?;
         sql.push(if descending { " DESC" } else { " ASC" });
         Ok(())
     }

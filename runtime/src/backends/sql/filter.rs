@@ -159,13 +159,13 @@ fn ordered(sql: &mut Sql<'_>, term: &Term<'_>, how: Comparison, value: &Value, n
 
 fn compared(sql: &mut Sql<'_>, term: &Term<'_>, how: Comparison, value: &Value, negated: bool) -> Result<()> {
     if !negated {
-        return sql.dialect().compare(sql, term, how, value);
+        return compare(sql, term, how, value);
     }
     let or_null = term.nullable();
     if or_null {
         sql.push("(");
     }
-    sql.dialect().compare(sql, term, how.complement(), value)?;
+    compare(sql, term, how.complement(), value)?;
     if or_null {
         sql.push(" OR ");
         term.write_column(sql);
@@ -174,13 +174,43 @@ fn compared(sql: &mut Sql<'_>, term: &Term<'_>, how: Comparison, value: &Value, 
     Ok(())
 }
 
+/// Compares a plain term with a value; an id whose key is a number or a UUID by that key where it means the same, so that
+/// the key's index serves.
+///
+/// # Errors
+/// As [`Dialect::compare`](super::Dialect::compare).
+pub fn compare(sql: &mut Sql<'_>, term: &Term<'_>, how: Comparison, value: &Value) -> Result<()> {
+    if !term.is_derived_id() {
+        return sql.dialect().compare(sql, term, how, value);
+    }
+    let kind = term.part.key().kind;
+    let by_key = kind.sorts_as_text() && sql.dialect().sorts_uuids_by_bytes();
+    match (how, value.as_text().and_then(|id| kind.value(id))) {
+        (Comparison::Eq, None) => always(sql, false),
+        (Comparison::Ne, None) => always(sql, true),
+        (how, Some(key)) if by_key || matches!(how, Comparison::Eq | Comparison::Ne) => {
+            sql.dialect().compare(sql, &Term::key(term.part), how, &key)
+        }
+        _ => sql.dialect().compare(sql, term, how, value),
+    }
+}
+
+fn is_member(sql: &mut Sql<'_>, term: &Term<'_>, members: &[Value]) -> Result<()> {
+    if !term.is_derived_id() {
+        return sql.dialect().is_member(sql, term, members);
+    }
+    let kind = term.part.key().kind;
+    let keys: Vec<Value> = members.iter().filter_map(Value::as_text).filter_map(|id| kind.value(id)).collect();
+    if keys.is_empty() { always(sql, false) } else { sql.dialect().is_member(sql, &Term::key(term.part), &keys) }
+}
+
 fn member(sql: &mut Sql<'_>, term: &Term<'_>, members: &[Value], negated: bool) -> Result<()> {
     let logical = term.logical();
     let with_null = members.iter().any(Value::is_null) && term.nullable();
     let values: Vec<Value> = members.iter().filter(|m| !m.is_null() && fits(&logical, m) && infinite(m).is_none()).cloned().collect();
     let plain = !matches!(logical, LogicalType::Json | LogicalType::List(_));
     if plain && !values.is_empty() && !with_null && !negated {
-        return sql.dialect().is_member(sql, term, &values);
+        return is_member(sql, term, &values);
     }
     complement(sql, negated, |sql| {
         sql.push("(");
@@ -191,7 +221,7 @@ fn member(sql: &mut Sql<'_>, term: &Term<'_>, members: &[Value], negated: bool) 
         }
         if plain && !values.is_empty() {
             sql.push(" OR ");
-            sql.dialect().is_member(sql, term, &values)?;
+            is_member(sql, term, &values)?;
         } else {
             for value in &values {
                 sql.push(" OR ");

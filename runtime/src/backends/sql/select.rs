@@ -4,7 +4,7 @@ use super::{Comparison, Dialect, Sql, Statement, Term, filter};
 use crate::driver::{OrderKey, Position, Pushdown, SortKey, SubQuery, split_conjunction};
 use crate::error::Result;
 use crate::filter::Filter;
-use crate::schema::{Part, VERSION_COLUMN};
+use crate::schema::Part;
 use crate::types::Value;
 
 /// What a dialect takes of a sub-query, with the text of what it takes.
@@ -37,7 +37,7 @@ pub fn selected_columns(query: &SubQuery) -> Vec<usize> {
     columns
 }
 
-/// One page of a sub-query: id, version, [`selected_columns`], and the score of a search.
+/// One page of a sub-query: key (what [`KeyKind::id`](crate::schema::KeyKind::id) makes the id of), version, [`selected_columns`], and the score of a search.
 /// `after`, `limit` and `offset` are those of the page.
 ///
 /// # Errors
@@ -60,7 +60,7 @@ pub fn select(
         sql.push(" AS ").name("_hb_score").push(" FROM ");
         dialect.near_source(&mut sql, term, near, alone)?;
     } else {
-        sql.push(" FROM ").name(&part.table).push(" t");
+        sql.push(" FROM ").table(part).push(" t");
     }
     let mut conditions = Conditions::default();
     if let Some(ids) = &query.ids {
@@ -104,7 +104,7 @@ pub fn select(
         }
     }
     if !by_id {
-        dialect.order_by_id(&mut sql, part);
+        dialect.order_by_id(&mut sql, part)?;
     }
     let limit = match (&query.near, limit) {
         (Some(near), limit) => Some(near.k.min(limit.unwrap_or(usize::MAX))),
@@ -116,39 +116,38 @@ pub fn select(
     Ok(sql.finish())
 }
 
-/// Rows by id, in no order: id, version, columns.
+/// Rows by id, in no order: key, version, columns.
 ///
 /// # Errors
 /// As [`Dialect::id_is_one_of`].
 pub fn fetch(dialect: &dyn Dialect, part: &Part, ids: &[crate::types::Id], columns: &[usize]) -> Result<Statement> {
     let mut sql = Sql::new(dialect);
     row_head(&mut sql, part, columns)?;
-    sql.push(" FROM ").name(&part.table).push(" t WHERE ");
+    sql.push(" FROM ").table(part).push(" t WHERE ");
     dialect.id_is_one_of(&mut sql, part, ids)?;
     Ok(sql.finish())
 }
 
-/// One row by id, which is the one value to bind: id, version, columns.
+/// One row by its key, which is the one value to bind: key, version, columns.
 ///
 /// # Errors
 /// None for positions within the part.
 pub fn fetch_one(dialect: &dyn Dialect, part: &Part, columns: &[usize]) -> Result<String> {
     let mut sql = Sql::new(dialect);
     row_head(&mut sql, part, columns)?;
-    sql.push(" FROM ").name(&part.table).push(" t WHERE ");
+    sql.push(" FROM ").table(part).push(" t WHERE ");
     Term::id(part).write_column(&mut sql);
-    sql.push(" = ").bind(Value::Text(String::new()));
+    sql.push(" = ").bind(super::write::any_key(part));
     Ok(sql.finish().text)
 }
 
 fn row_head(sql: &mut Sql<'_>, part: &Part, columns: &[usize]) -> Result<()> {
     sql.push("SELECT ");
-    Term::id(part).write_column(sql);
-    if part.is_mapped() {
-        sql.push(", 0");
-    } else {
-        sql.push(", t.").name(VERSION_COLUMN);
-    }
+    Term::key(part).write_column(sql);
+    match part.version() {
+        Some(version) => sql.push(", t.").name(version),
+        None => sql.push(", 0"),
+    };
     for &position in columns {
         sql.push(", ");
         Term::column(part, position)?.write_column(sql);
@@ -185,7 +184,7 @@ fn write_after(sql: &mut Sql<'_>, part: &Part, order: &[OrderKey], position: &Po
         let term = key_term(part, first)?;
         if !term.nullable() {
             let how = if first.descending { Comparison::Le } else { Comparison::Ge };
-            sql.dialect().compare(sql, &term, how, value)?;
+            filter::compare(sql, &term, how, value)?;
             sql.push(" AND ");
         }
     }
@@ -194,7 +193,7 @@ fn write_after(sql: &mut Sql<'_>, part: &Part, order: &[OrderKey], position: &Po
         let term = key_term(part, key)?;
         let how = if key.descending { Comparison::Lt } else { Comparison::Gt };
         if key.key == SortKey::Id {
-            sql.dialect().compare(sql, &term, how, value)?;
+            filter::compare(sql, &term, how, value)?;
             return close(sql, open);
         }
         sql.push("(");
@@ -205,7 +204,7 @@ fn write_after(sql: &mut Sql<'_>, part: &Part, order: &[OrderKey], position: &Po
             sql.push(" IS NULL AND ");
             continue;
         }
-        sql.dialect().compare(sql, &term, how, value)?;
+        filter::compare(sql, &term, how, value)?;
         if term.nullable() {
             sql.push(" OR ");
             term.write_column(sql);
@@ -213,10 +212,10 @@ fn write_after(sql: &mut Sql<'_>, part: &Part, order: &[OrderKey], position: &Po
         }
         sql.push(" OR (");
         open += 1;
-        sql.dialect().compare(sql, &term, Comparison::Eq, value)?;
+        filter::compare(sql, &term, Comparison::Eq, value)?;
         sql.push(" AND ");
     }
-    sql.dialect().compare(sql, &Term::id(part), Comparison::Gt, &id)?;
+    filter::compare(sql, &Term::id(part), Comparison::Gt, &id)?;
     close(sql, open)
 }
 
@@ -232,6 +231,6 @@ pub fn fetch_ids(dialect: &dyn Dialect, part: &Part) -> String {
     let mut sql = Sql::new(dialect);
     sql.push("SELECT ");
     Term::id(part).write_column(&mut sql);
-    sql.push(" FROM ").name(&part.table).push(" t");
+    sql.push(" FROM ").table(part).push(" t");
     sql.finish().text
 }

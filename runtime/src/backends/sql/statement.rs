@@ -1,4 +1,5 @@
 use super::Dialect;
+use crate::schema::Part;
 use crate::types::Value;
 
 /// A statement: its text with placeholders, and the values bound to them in order.
@@ -44,6 +45,17 @@ impl<'d> Sql<'d> {
     /// Adds a quoted name.
     pub fn name(&mut self, name: &str) -> &mut Self {
         self.dialect.quote(name, &mut self.text);
+        self
+    }
+
+    /// Adds the path of a part's table, each name of it quoted by itself.
+    pub fn table(&mut self, part: &Part) -> &mut Self {
+        for (i, name) in part.path().enumerate() {
+            if i > 0 {
+                self.text.push('.');
+            }
+            self.dialect.quote(name, &mut self.text);
+        }
         self
     }
 

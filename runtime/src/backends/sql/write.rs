@@ -3,10 +3,10 @@
 
 use super::{Dialect, Sql, Statement, Term};
 use crate::error::Result;
-use crate::schema::{Part, VERSION_COLUMN};
+use crate::schema::{KeyKind, Part};
 use crate::types::{Id, Value};
 
-/// `INSERT INTO … VALUES (id, version, columns…), …`: rows after rows, ids first (no version on mapped tables).
+/// `INSERT INTO … VALUES (key, version, columns…), …`: rows after rows, keys first (no version on existing tables).
 ///
 /// # Errors
 /// None for positions within the part.
@@ -24,7 +24,7 @@ pub fn upsert_on_conflict(dialect: &dyn Dialect, part: &Part, columns: &[usize],
     let mut sql = Sql::new(dialect);
     insert_head(&mut sql, part, columns, rows)?;
     sql.push(" ON CONFLICT (").name(part.id_column()).push(") DO ");
-    let mut names: Vec<&str> = if part.is_mapped() { Vec::new() } else { vec![VERSION_COLUMN] };
+    let mut names: Vec<&str> = part.version().into_iter().collect();
     for &position in columns {
         names.push(Term::column(part, position)?.physical());
     }
@@ -37,24 +37,24 @@ pub fn upsert_on_conflict(dialect: &dyn Dialect, part: &Part, columns: &[usize],
         sql.name(name).push(" = excluded.").name(name);
         Ok(())
     })?;
-    if !part.is_mapped() {
-        sql.push(" WHERE ").name(&part.table).push(".").name(VERSION_COLUMN).push(" < excluded.").name(VERSION_COLUMN);
+    if let Some(version) = part.version() {
+        sql.push(" WHERE ").table(part).push(".").name(version).push(" < excluded.").name(version);
     }
     Ok(sql.finish().text)
 }
 
 fn insert_head(sql: &mut Sql<'_>, part: &Part, columns: &[usize], rows: usize) -> Result<()> {
-    sql.push("INSERT INTO ").name(&part.table).push(" (").name(part.id_column());
-    if !part.is_mapped() {
-        sql.push(", ").name(VERSION_COLUMN);
+    sql.push("INSERT INTO ").table(part).push(" (").name(part.id_column());
+    if let Some(version) = part.version() {
+        sql.push(", ").name(version);
     }
     for &position in columns {
         sql.push(", ").name(Term::column(part, position)?.physical());
     }
     sql.push(") VALUES ");
     sql.list(0..rows.max(1), ", ", |sql, _| {
-        sql.push("(").bind(Value::Text(String::new()));
-        if !part.is_mapped() {
+        sql.push("(").bind(any_key(part));
+        if part.version().is_some() {
             sql.push(", ").bind(Value::Int(0));
         }
         for &position in columns {
@@ -64,6 +64,15 @@ fn insert_head(sql: &mut Sql<'_>, part: &Part, columns: &[usize], rows: usize) -
         sql.push(")");
         Ok(())
     })
+}
+
+/// A key of the part's kind, for placeholders whose text depends on it.
+pub(super) fn any_key(part: &Part) -> Value {
+    match part.key().kind {
+        KeyKind::Text => Value::Text(String::new()),
+        KeyKind::Int => Value::Int(0),
+        KeyKind::Uuid => Value::Uuid(crate::types::Uuid::nil()),
+    }
 }
 
 /// A value of a type's family, for placeholders whose text depends on it.
@@ -78,16 +87,16 @@ fn placeholder_value(logical: &crate::types::LogicalType) -> Value {
     }
 }
 
-/// The columns of one row that is there. Binds: the version, the columns, the id, and for the guard the batch's version
-/// and (with `expected`) the version that the row must have; no versions on mapped tables.
+/// The columns of one row that is there. Binds: the version, the columns, the key, and for the guard the batch's version
+/// and (with `expected`) the version that the row must have; no versions on existing tables.
 ///
 /// # Errors
 /// None for positions within the part.
 pub fn patch(dialect: &dyn Dialect, part: &Part, columns: &[usize], expected: bool) -> Result<String> {
     let mut sql = Sql::new(dialect);
-    sql.push("UPDATE ").name(&part.table).push(" SET ");
-    if !part.is_mapped() {
-        sql.name(VERSION_COLUMN).push(" = ").bind(Value::Int(0));
+    sql.push("UPDATE ").table(part).push(" SET ");
+    if let Some(version) = part.version() {
+        sql.name(version).push(" = ").bind(Value::Int(0));
         if !columns.is_empty() {
             sql.push(", ");
         }
@@ -101,22 +110,20 @@ pub fn patch(dialect: &dyn Dialect, part: &Part, columns: &[usize], expected: bo
     Ok(sql.finish().text)
 }
 
-/// Removes one row. Binds: the id, and (not on mapped tables) the batch's version.
+/// Removes one row. Binds: the key, and (not on existing tables) the batch's version.
 pub fn delete(dialect: &dyn Dialect, part: &Part) -> String {
     let mut sql = Sql::new(dialect);
-    sql.push("DELETE FROM ").name(&part.table);
+    sql.push("DELETE FROM ").table(part);
     guard(&mut sql, part, false);
     sql.finish().text
 }
 
 fn guard(sql: &mut Sql<'_>, part: &Part, expected: bool) {
-    sql.push(" WHERE ").name(part.id_column()).push(" = ").bind(Value::Text(String::new()));
-    if part.is_mapped() {
-        return;
-    }
-    sql.push(" AND ").name(VERSION_COLUMN).push(" < ").bind(Value::Int(0));
+    sql.push(" WHERE ").name(part.id_column()).push(" = ").bind(any_key(part));
+    let Some(version) = part.version() else { return };
+    sql.push(" AND ").name(version).push(" < ").bind(Value::Int(0));
     if expected {
-        sql.push(" AND ").name(VERSION_COLUMN).push(" = ").bind(Value::Int(0));
+        sql.push(" AND ").name(version).push(" = ").bind(Value::Int(0));
     }
 }
 

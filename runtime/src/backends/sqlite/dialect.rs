@@ -7,7 +7,7 @@ use crate::capability::Placement;
 use crate::driver::{AggregateFunction, NearQuery};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Condition, Segment};
-use crate::schema::{Column, Part};
+use crate::schema::{Column, KeyKind, Part};
 use crate::types::{Id, Json, LogicalType, Value, lower_simple};
 
 /// SQLite's SQL.
@@ -86,15 +86,39 @@ impl Dialect for SqliteDialect {
     }
 
     fn id_is_one_of(&self, sql: &mut Sql<'_>, part: &Part, ids: &[Id]) -> Result<()> {
-        Term::id(part).write_column(sql);
-        match ids {
-            [only] => sql.push(" = ").bind(Value::Text(only.as_str().to_owned())),
-            _ => {
-                let array = Json::Array(ids.iter().map(|id| id.as_str().into()).collect());
-                sql.push(" IN (SELECT value FROM json_each(").bind(Value::Text(array.to_string())).push("))")
+        let keys = part.key().values(ids);
+        match &keys[..] {
+            [] => {
+                sql.push("1 = 0");
             }
-        };
+            [only] => {
+                Term::key(part).write_column(sql);
+                sql.push(" = ").bind(only.clone());
+            }
+            // Bytes are none of JSON's.
+            [Value::Uuid(_), ..] => return self.is_member(sql, &Term::key(part), &keys),
+            _ => {
+                Term::key(part).write_column(sql);
+                sql.push(" IN (SELECT value FROM json_each(").bind(Value::Text(codec::list_json(&keys).to_string())).push("))");
+            }
+        }
         Ok(())
+    }
+
+    fn existing_text(&self, sql: &mut Sql<'_>, term: &Term<'_>) {
+        term.write_column(sql);
+        sql.push(" COLLATE BINARY");
+    }
+
+    fn key_text(&self, sql: &mut Sql<'_>, part: &Part) {
+        let uuid = part.key().kind == KeyKind::Uuid;
+        sql.push(if uuid { "hb_uuid(" } else { "CAST(" });
+        Term::key(part).write_column(sql);
+        sql.push(if uuid { ")" } else { " AS TEXT)" });
+    }
+
+    fn sorts_uuids_by_bytes(&self) -> bool {
+        true
     }
 
     fn beside_ids(&self) -> &'static str {
@@ -105,11 +129,11 @@ impl Dialect for SqliteDialect {
         let (function, operand) = match test {
             TextTest::StartsWith(prefix) => {
                 sql.push("(");
-                term.write_column(sql);
+                term.write(sql)?;
                 sql.push(" >= ").bind(Value::Text(prefix.to_owned()));
                 if let Some(end) = after_prefix(prefix) {
                     sql.push(" AND ");
-                    term.write_column(sql);
+                    term.write(sql)?;
                     sql.push(" < ").bind(Value::Text(end));
                 }
                 sql.push(")");
@@ -117,7 +141,7 @@ impl Dialect for SqliteDialect {
             }
             TextTest::Contains(needle) => {
                 sql.push("instr(");
-                term.write_column(sql);
+                term.write(sql)?;
                 sql.push(", ").bind(Value::Text(needle.to_owned())).push(") > 0");
                 return Ok(());
             }
@@ -128,7 +152,7 @@ impl Dialect for SqliteDialect {
             TextTest::Regex(pattern) => ("hb_regex(", pattern.to_owned()),
         };
         sql.push(function);
-        term.write_column(sql);
+        term.write(sql)?;
         sql.push(", ").bind(Value::Text(operand)).push(")");
         Ok(())
     }
@@ -242,7 +266,7 @@ impl Dialect for SqliteDialect {
             self.limit(sql, Some(near.k), 0);
             sql.push(") x CROSS JOIN ");
         }
-        sql.name(&term.part.table).push(" t");
+        sql.table(term.part).push(" t");
         if apart && !alone {
             sql.push(" CROSS JOIN ").name(&vectors).push(" x");
         }
@@ -252,15 +276,15 @@ impl Dialect for SqliteDialect {
         Ok(())
     }
 
-    fn order_by_id(&self, sql: &mut Sql<'_>, part: &Part) {
+    fn order_by_id(&self, sql: &mut Sql<'_>, part: &Part) -> Result<()> {
         if self.sorts_ids {
             sql.push("+");
         }
-        Term::id(part).write_column(sql);
+        Term::id(part).write_order(sql)
     }
 
     fn order_key(&self, sql: &mut Sql<'_>, term: &Term<'_>, descending: bool) -> Result<()> {
-        term.write(sql)?;
+        term.write_order(sql)?;
         // Null is SQLite's least value: last where the greatest come first.
         sql.push(match (descending, term.nullable()) {
             (true, _) => " DESC",

@@ -10,6 +10,7 @@
 //! | `hb_path(json, test)` | a test of what lies at a path; never null |
 //! | `hb_has_any(list, items)`, `hb_has_all(…)` | on JSON arrays |
 //! | `hb_cosine(vector, query)`, `hb_l2`, `hb_dot` | scores, higher is better |
+//! | `hb_uuid(bytes)` | the text of a UUID of 16 bytes |
 //! | `hb_sum(integer)` | aggregate: the exact sum, an error when it leaves 64 bits |
 //!
 //! A null argument gives null, `hb_path` apart.
@@ -22,7 +23,7 @@ use rusqlite::types::ValueRef;
 use super::json_path;
 use crate::error::Error;
 use crate::filter::{Condition, Filter, Program, Segment, Target, Test, compile_like, compile_regex};
-use crate::types::{Json, Metric, Value, json_equal, lower_simple};
+use crate::types::{Json, Metric, Uuid, Value, json_equal, lower_simple};
 
 const FLAGS: FunctionFlags =
     FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_DETERMINISTIC).union(FunctionFlags::SQLITE_INNOCUOUS);
@@ -47,6 +48,10 @@ pub fn register(connection: &Connection) -> rusqlite::Result<()> {
     for metric in [Metric::Cosine, Metric::L2, Metric::Dot] {
         connection.create_scalar_function(score_name(metric), 2, FLAGS, move |context| score(context, metric))?;
     }
+    connection.create_scalar_function("hb_uuid", 1, FLAGS, |context| {
+        let uuid = context.get_raw(0).as_blob_or_null().ok().flatten().and_then(|bytes| Uuid::from_slice(bytes).ok());
+        Ok(uuid.map(|uuid| uuid.to_string()))
+    })?;
     connection.create_aggregate_function("hb_sum", 1, FLAGS, Sum)
 }
 

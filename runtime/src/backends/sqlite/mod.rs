@@ -95,6 +95,9 @@ impl Sqlite {
     }
 }
 
+#[diagnostic::do_not_recommend]
+impl super::MapsTables for Sqlite {}
+
 impl super::Connect for Sqlite {
     /// `database`: a path, or `:memory:`.
     fn from_options(_: &str, options: super::BackendOptions) -> Result<Self> {

@@ -8,7 +8,7 @@ use super::{codec, failure, functions};
 use crate::backends::sql::{Statement, aggregate};
 use crate::driver::{Aggregate, AggregateFunction, Group, Page};
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::Part;
+use crate::schema::{KeyKind, Part};
 use crate::types::{Id, LogicalType, Value};
 
 /// Rows by id with a text of [`fetch_one`](crate::backends::sql::select::fetch_one), in the order asked for.
@@ -17,8 +17,15 @@ pub(super) fn fetch(connection: &Connection, text: &str, part: &Part, ids: &[Id]
     let mut statement = connection.prepare_cached(text).map_err(failure::error)?;
     // Several look-ups share one transaction: one state of the database, and one lock of the file.
     let transaction = if ids.len() > 1 { Some(Transaction::read(connection)?) } else { None };
+    let kind = part.key().kind;
     for id in ids {
-        statement.raw_bind_parameter(1, id.as_str()).map_err(failure::error)?;
+        match kind {
+            KeyKind::Text => statement.raw_bind_parameter(1, id.as_str()).map_err(failure::error)?,
+            _ => match kind.value(id) {
+                Some(key) => statement.raw_bind_parameter(1, codec::to_sql(&key)).map_err(failure::error)?,
+                None => continue,
+            },
+        }
         let mut rows = statement.raw_query();
         if let Some(row) = rows.next().map_err(failure::error)? {
             push_row(&mut page, row, part, columns)?;
@@ -33,7 +40,7 @@ pub(super) fn fetch(connection: &Connection, text: &str, part: &Part, ids: &[Id]
 
 /// Adds a row that begins with id, version and the columns.
 pub(super) fn push_row(page: &mut Page, row: &Row<'_>, part: &Part, columns: &[usize]) -> Result<()> {
-    page.ids.push(read_id(row)?);
+    page.ids.push(read_id(row, part)?);
     page.versions.push(row.get_ref(1).and_then(|v| Ok(v.as_i64()?)).map_err(failure::error)?);
     for (i, &position) in columns.iter().enumerate() {
         page.values.push(read_column(row, i + 2, part, position)?);
@@ -41,11 +48,17 @@ pub(super) fn push_row(page: &mut Page, row: &Row<'_>, part: &Part, columns: &[u
     Ok(())
 }
 
-fn read_id(row: &Row<'_>) -> Result<Id> {
-    let text = row.get_ref(0).map_err(failure::error)?.as_str().map_err(|cause| {
-        Error::new(ErrorKind::Corrupt, "a stored id that is not text: something else wrote it").at_field("object_id").caused_by(cause)
-    })?;
-    Ok(Id::from(text))
+fn read_id(row: &Row<'_>, part: &Part) -> Result<Id> {
+    let stored = row.get_ref(0).map_err(failure::error)?;
+    let kind = part.key().kind;
+    let id = match kind {
+        KeyKind::Text => stored.as_str().ok().map(Id::from),
+        _ => codec::from_sql(&kind.logical(), stored).ok().and_then(|key| kind.id(key)),
+    };
+    id.ok_or_else(|| {
+        let why = format!("a stored id that is no {}: something else wrote it", kind.logical());
+        Error::new(ErrorKind::Corrupt, why).at_field("object_id").of_entity(part.entity.name)
+    })
 }
 
 pub(super) fn read_column(row: &Row<'_>, at: usize, part: &Part, position: usize) -> Result<Value> {

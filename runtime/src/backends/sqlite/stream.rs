@@ -114,7 +114,7 @@ impl Stream {
         }
         let Some(test) = indexed_range(&self.part, &self.query.filter) else { return Ok(false) };
         let mut sql = Sql::new(&SQL);
-        sql.push("SELECT count(*) FROM (SELECT 1 FROM ").name(&self.part.table).push(" t WHERE ");
+        sql.push("SELECT count(*) FROM (SELECT 1 FROM ").table(&self.part).push(" t WHERE ");
         filter::write_filter(&mut sql, &self.part, test)?;
         sql.push(" LIMIT ").number(FEW_ROWS + 1).push(")");
         let statement = sql.finish();

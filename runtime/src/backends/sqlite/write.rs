@@ -8,6 +8,7 @@ use super::{codec, failure, vectors, words};
 use crate::backends::sql::{Dialect, ddl, write};
 use crate::capability::Placement;
 use crate::driver::{WriteBatch, WriteMode, WriteReport};
+use crate::driver::no_key;
 use crate::error::{ErrorKind, Result};
 use crate::schema::{Column, Part};
 use crate::types::Value;
@@ -43,10 +44,19 @@ fn rows(connection: &Connection, part: &Part, batch: &WriteBatch) -> Result<Writ
     let mut statement = connection.prepare_cached(&text).map_err(failure::error)?;
     let mut children = Children::new(connection, part, batch)?;
     let mut report = WriteReport::default();
+    let kind = part.key().kind;
     for row in 0..batch.len() {
         let id = batch.ids[row].as_str();
+        let key = match (kind.value(id), batch.mode) {
+            (Some(key), _) => key,
+            (None, WriteMode::Insert | WriteMode::Upsert) => return Err(no_key(kind)),
+            (None, WriteMode::Patch | WriteMode::Delete) => {
+                report.missing.push(row);
+                continue;
+            }
+        };
         let changed = loop {
-            let changed = one(&mut statement, batch, row, &here, guarded).or_else(|e| refused(connection, part, batch.mode, id, e))?;
+            let changed = one(&mut statement, batch, row, &key, &here, guarded).or_else(|e| refused(connection, part, batch.mode, id, e))?;
             if changed > 0 {
                 break true;
             }
@@ -67,8 +77,15 @@ fn rows(connection: &Connection, part: &Part, batch: &WriteBatch) -> Result<Writ
 }
 
 /// Binds and runs one row: how many rows changed.
-fn one(statement: &mut CachedStatement<'_>, batch: &WriteBatch, row: usize, here: &[usize], guarded: bool) -> rusqlite::Result<usize> {
-    let id = batch.ids[row].as_str();
+fn one(
+    statement: &mut CachedStatement<'_>,
+    batch: &WriteBatch,
+    row: usize,
+    key: &Value,
+    here: &[usize],
+    guarded: bool,
+) -> rusqlite::Result<usize> {
+    let key = codec::to_sql(key);
     let values = batch.row(row);
     let mut next = 0;
     let mut position = || {
@@ -77,7 +94,7 @@ fn one(statement: &mut CachedStatement<'_>, batch: &WriteBatch, row: usize, here
     };
     match batch.mode {
         WriteMode::Insert | WriteMode::Upsert => {
-            statement.raw_bind_parameter(position(), id)?;
+            statement.raw_bind_parameter(position(), &key)?;
             if guarded {
                 statement.raw_bind_parameter(position(), batch.version)?;
             }
@@ -92,7 +109,7 @@ fn one(statement: &mut CachedStatement<'_>, batch: &WriteBatch, row: usize, here
             for &column in here {
                 statement.raw_bind_parameter(position(), codec::to_sql(&values[column]))?;
             }
-            statement.raw_bind_parameter(position(), id)?;
+            statement.raw_bind_parameter(position(), &key)?;
             if guarded {
                 statement.raw_bind_parameter(position(), batch.version)?;
                 if let Some(expected) = batch.expected.get(row) {
@@ -101,7 +118,7 @@ fn one(statement: &mut CachedStatement<'_>, batch: &WriteBatch, row: usize, here
             }
         }
         WriteMode::Delete => {
-            statement.raw_bind_parameter(position(), id)?;
+            statement.raw_bind_parameter(position(), &key)?;
             if guarded {
                 statement.raw_bind_parameter(position(), batch.version)?;
             }
@@ -122,7 +139,8 @@ fn refused(connection: &Connection, part: &Part, mode: WriteMode, id: &str, caus
 fn stored_version(connection: &Connection, part: &Part, id: &str) -> Result<Option<i64>> {
     let text = crate::backends::sql::select::fetch_one(&SQL, part, &[])?;
     let mut statement = connection.prepare_cached(&text).map_err(failure::error)?;
-    statement.query_row([id], |row| row.get(1)).optional().map_err(failure::error)
+    let Some(key) = part.key().kind.value(id) else { return Ok(None) };
+    statement.query_row([codec::to_sql(&key)], |row| row.get(1)).optional().map_err(failure::error)
 }
 
 /// What is kept in step with the rows beside the table, each with the position of its column among the batch's.

@@ -190,7 +190,10 @@ fn a_mapped_table_is_read_and_written_and_left_as_it_is() {
         .with_connection(|c| c.execute_batch("CREATE TABLE people (name TEXT, id VARCHAR PRIMARY KEY, age INT); INSERT INTO people VALUES ('Ann', 'a', 30)"))
         .unwrap();
     let schema: &'static EntitySchema =
-        Box::leak(Box::new(EntitySchema { table: Some("people"), id_column: Some("id"), ..EntitySchema::new("person", &[]) }));
+        Box::leak(Box::new(EntitySchema {
+            existing: Some(ExistingTable { key: "id", ..ExistingTable::at(&["people"]) }),
+            ..EntitySchema::new("person", &[])
+        }));
     let age = column("age", LogicalType::INT, Placement::InlineColumn);
     let part = Arc::new(Part { entity: schema, table: "people".into(), ..(*part_of("person", vec![age])).clone() });
     assert_eq!(now(driver.ensure(&part)).unwrap(), Ensured::default());

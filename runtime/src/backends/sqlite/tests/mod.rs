@@ -15,7 +15,7 @@ use futures_util::FutureExt;
 use super::{Sqlite, SqliteDriver};
 use crate::capability::Placement;
 use crate::driver::*;
-use crate::schema::{Column, EntitySchema, Naming, Part, physical_name};
+use crate::schema::{Column, EntitySchema, ExistingTable, Naming, Part, physical_name};
 use crate::types::*;
 
 fn now<T>(reply: Reply<'_, T>) -> crate::Result<T> {

@@ -1,10 +1,11 @@
-// id_column is of a mapped table.
+// The key of a table is of one that exists already.
 use heavenbase::prelude::*;
 use heavenbase_ui_tests::Shop;
 
 #[derive(Entity)]
-#[entity(layout = Shop, id_column = "id")]
+#[entity(layout = Shop)]
 struct Thing {
+    #[id(column = "id", as = i64)]
     object_id: Id,
     title: String,
 }
