@@ -113,6 +113,13 @@ impl Context {
         (usual * percent / 100).max(1)
     }
 
+    /// A column of every sort that the kind stores, or evenly spread ones of them where a part may not have so many.
+    pub fn some_of_every_sort(&self) -> Vec<Spec> {
+        let all = data::specs_of(self.setup.kind, None);
+        let step = all.len().div_ceil(self.setup.manners.most_columns).max(1);
+        all.into_iter().step_by(step).collect()
+    }
+
     /// A part over the driver for an entity, not yet ensured.
     ///
     /// # Errors

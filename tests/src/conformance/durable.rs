@@ -8,7 +8,6 @@ use super::context::{Context, DriverSetup, Failure, Outcome};
 use super::select::compare;
 use crate::backends::Opening;
 use crate::check;
-use crate::data::specs_of;
 use crate::simple::Simple;
 
 /// Opens the same place once more.
@@ -27,7 +26,7 @@ pub async fn reopened(setup: DriverSetup, reopen: Reopen<'_>) -> Result<(), Stri
 }
 
 async fn rounds(context: &mut Context, reopen: Reopen<'_>) -> Outcome {
-    let specs = specs_of(context.setup.kind, None);
+    let specs = context.some_of_every_sort();
     let (part, mut table) = context.filled("durable", &specs, 40).await?;
     let mut random = context.random();
     for version in 20..23 {

@@ -226,6 +226,8 @@ impl Inner {
                 self.drop_collection(&name).await?;
                 self.rename(&filled, &name).await?;
             }
+            // The embedded server forgets on a new name that the collection was loaded.
+            self.load(&name).await?;
         }
         Ok(true)
     }
