@@ -121,5 +121,9 @@ pub fn all() -> Vec<Tested> {
         "postgres" = "postgres", Some("HEAVENBASE_TEST_POSTGRES"), NO_NUL, true, |place| backends::Postgres::url(place.address);
         #[cfg(feature = "pgvector")]
         "pgvector" = "pgvector", Some("HEAVENBASE_TEST_PGVECTOR"), NO_NUL, true, |place| backends::PgVector::url(place.address);
+        #[cfg(feature = "mysql")]
+        "mysql" = "mysql", Some("HEAVENBASE_TEST_MYSQL"), ALL, true, |place| backends::MySql::url(place.address);
+        #[cfg(feature = "oceanbase")]
+        "oceanbase" = "oceanbase", Some("HEAVENBASE_TEST_OCEANBASE"), ALL, true, |place| backends::OceanBase::url(place.address);
     }
 }

@@ -46,6 +46,10 @@ backends! {
     postgres: Postgres;
     #[cfg(feature = "pgvector")]
     pgvector: PgVector;
+    #[cfg(feature = "mysql")]
+    mysql: MySql;
+    #[cfg(feature = "oceanbase")]
+    oceanbase: OceanBase;
 }
 
 pub use one_of::OneOf;

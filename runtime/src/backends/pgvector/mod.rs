@@ -10,7 +10,8 @@
 
 use std::sync::Arc;
 
-use super::postgres::{Options, open};
+use super::network::{Options, connection_options};
+use super::postgres::open;
 use crate::driver::Driver;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -34,7 +35,10 @@ impl From<Options> for PgVector {
     }
 }
 
-super::postgres::connection_options!(PgVector);
+connection_options!(
+    PgVector,
+    "A database at an address: `postgres://user:password@host:port/database`, with the options that `libpq` knows (`?sslmode=verify-full`)."
+);
 
 impl PgVector {
     /// How many candidates a search over `hnsw` keeps, 1 to 1,000: 100 when not said. More find more of the nearest.

@@ -9,46 +9,9 @@ use super::codec;
 use super::core::{Core, query};
 use super::dialect::PostgresDialect;
 use super::driver::{PostgresDriver, cannot_connect};
-use crate::backends::network::PoolSettings;
+use crate::backends::network::{Options, Tls, connection_options};
 use crate::driver::Driver;
 use crate::error::{Error, ErrorKind, Result};
-
-/// When the connection is encrypted, and what is checked of the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tls {
-    /// Never.
-    Disable,
-    /// Where the server offers it; nothing is checked.
-    Prefer,
-    /// Always; nothing is checked.
-    Require,
-    /// Always, with a certificate of a known authority.
-    VerifyCertificate,
-    /// Always, with a certificate of a known authority for this very host.
-    VerifyFull,
-}
-
-/// What both kinds say of a connection.
-#[derive(Clone)]
-pub(in crate::backends) struct Options {
-    url: String,
-    pub(in crate::backends) pool: PoolSettings,
-    pub(in crate::backends) tls: Option<Tls>,
-    pub(in crate::backends) certificate: Option<Vec<u8>>,
-}
-
-impl Options {
-    pub(in crate::backends) fn new(url: String) -> Self {
-        Options { url, pool: PoolSettings::default(), tls: None, certificate: None }
-    }
-}
-
-impl std::fmt::Debug for Options {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The address may hold a password.
-        f.debug_struct("Options").field("pool", &self.pool).field("tls", &self.tls).finish_non_exhaustive()
-    }
-}
 
 /// Connects to PostgreSQL 14 or later. Nothing secret in it ever prints.
 ///
@@ -61,71 +24,16 @@ pub struct Postgres {
     pub(super) options: Options,
 }
 
-/// The options that every kind on Postgres takes.
-macro_rules! connection_options {
-    ($kind:ident) => {
-        impl $kind {
-            /// A database at an address: `postgres://user:password@host:port/database`, with the options that `libpq`
-            /// knows (`?sslmode=verify-full`).
-            pub fn url(url: impl Into<String>) -> Self {
-                Self::from(crate::backends::postgres::Options::new(url.into()))
-            }
-
-            /// Most connections at once: 10 when not said.
-            #[must_use]
-            pub fn max_connections(mut self, connections: u32) -> Self {
-                self.options.pool.max_connections = connections;
-                self
-            }
-
-            /// How long an operation waits for a connection: 30 seconds when not said.
-            #[must_use]
-            pub fn acquire_timeout(mut self, timeout: std::time::Duration) -> Self {
-                self.options.pool.acquire_timeout = timeout;
-                self
-            }
-
-            /// How long an idle connection is kept: 10 minutes when not said.
-            #[must_use]
-            pub fn idle_timeout(mut self, timeout: std::time::Duration) -> Self {
-                self.options.pool.idle_timeout = timeout;
-                self
-            }
-
-            /// How long the server works on one statement before it gives up: 60 seconds when not said, zero for no
-            /// limit.
-            #[must_use]
-            pub fn statement_timeout(mut self, timeout: std::time::Duration) -> Self {
-                self.options.pool.statement_timeout = timeout;
-                self
-            }
-
-            /// When the connection is encrypted: what the address says (`sslmode`), else
-            /// [`Prefer`](crate::backends::postgres::Tls::Prefer).
-            #[must_use]
-            pub fn tls(mut self, tls: crate::backends::postgres::Tls) -> Self {
-                self.options.tls = Some(tls);
-                self
-            }
-
-            /// The certificate, in PEM, of the authority that signed the server's.
-            #[must_use]
-            pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
-                self.options.certificate = Some(pem.into());
-                self
-            }
-        }
-    };
-}
-pub(in crate::backends) use connection_options;
-
 impl From<Options> for Postgres {
     fn from(options: Options) -> Self {
         Postgres { options }
     }
 }
 
-connection_options!(Postgres);
+connection_options!(
+    Postgres,
+    "A database at an address: `postgres://user:password@host:port/database`, with the options that `libpq` knows (`?sslmode=verify-full`)."
+);
 
 /// Connects; `settings` are the session's, beyond those of every session.
 pub(in crate::backends) async fn open(options: Options, vectors: bool, settings: &[(&'static str, String)]) -> Result<Arc<dyn Driver>> {

@@ -23,8 +23,9 @@ mod vectors;
 mod words;
 mod write;
 
-pub(in crate::backends) use config::{Options, connection_options, open};
-pub use config::{Postgres, Tls};
+pub use super::network::Tls;
+pub use config::Postgres;
+pub(in crate::backends) use config::open;
 pub use driver::PostgresDriver;
 
 use std::sync::Arc;

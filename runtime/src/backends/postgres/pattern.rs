@@ -1,63 +1,33 @@
 //! Patterns in Postgres' own languages with exactly our meaning: `LIKE` for what is case-sensitive, its regular
 //! expressions over the `C` collation for what ignores case and for the regular expressions that both read alike.
 
-use std::collections::HashMap;
 use std::fmt::Write;
-use std::sync::OnceLock;
 
 use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
 
+use crate::backends::sql::pattern;
 use crate::filter::Pattern;
 use crate::types::lower_simple;
 
 /// A literal text within a `LIKE` pattern.
 pub(super) fn like_literal(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len() + 2);
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern
+    pattern::like_literal(text, '\\')
 }
 
 /// A `like` pattern as Postgres reads it: a `\` at the end would be an error there.
-pub(super) fn like(pattern: &str) -> String {
-    let mut text = String::with_capacity(pattern.len() + 2);
-    for piece in Pattern::parse(pattern) {
-        match piece {
-            Pattern::One => text.push('_'),
-            Pattern::Run => text.push('%'),
-            Pattern::Literal(c) => text.push_str(&like_literal(c.encode_utf8(&mut [0; 4]))),
-        }
-    }
-    text
+pub(super) fn like(text: &str) -> String {
+    pattern::like(text, '\\')
 }
 
 /// What comes before every pattern: that an advanced regular expression follows, whatever it begins with.
 const DIRECTOR: &str = "***:";
 
-/// The characters that simple lower-casing turns into another, by that other.
-fn uppers() -> &'static HashMap<char, Vec<char>> {
-    static UPPERS: OnceLock<HashMap<char, Vec<char>>> = OnceLock::new();
-    UPPERS.get_or_init(|| {
-        let mut uppers: HashMap<char, Vec<char>> = HashMap::new();
-        for c in '\0'..=char::MAX {
-            if let Some(lower) = c.to_lowercase().next().filter(|lower| *lower != c) {
-                uppers.entry(lower).or_default().push(c);
-            }
-        }
-        uppers
-    })
-}
-
 /// One lower-cased character: itself and whatever is lower-cased to it.
 fn any_case(c: char, text: &mut String) {
     let stays = c.to_lowercase().next() == Some(c);
-    match uppers().get(&c) {
-        None => literal(c, text),
-        Some(others) => {
+    match pattern::uppers(c) {
+        [] => literal(c, text),
+        others => {
             text.push('[');
             if stays {
                 in_class(c, text);

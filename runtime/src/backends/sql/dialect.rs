@@ -324,6 +324,13 @@ pub trait Dialect: Send + Sync + 'static {
         Ok(())
     }
 
+    /// What ends the order of a search that an index answers, in the place of the id, by which no index can order. `None`
+    /// where ties are broken by id.
+    fn near_ends(&self, term: &Term<'_>, near: &NearQuery) -> Option<&'static str> {
+        let _ = (term, near);
+        None
+    }
+
     /// Writes one key of an order, nulls last in both directions.
     ///
     /// # Errors

@@ -14,6 +14,8 @@ pub mod ddl;
 mod dialect;
 pub mod filter;
 pub mod manifest;
+#[cfg(feature = "_sqlx")]
+pub mod pattern;
 pub mod select;
 mod statement;
 mod term;

@@ -87,11 +87,14 @@ pub fn select(
         write_after(&mut sql, part, &query.order, position)?;
     }
     sql.push(" ORDER BY ");
+    // Whether nothing is left to order by.
+    let mut by_id = false;
     if let Some((term, near)) = &vector {
         dialect.near_order(&mut sql, term, near)?;
-        sql.push(", ");
+        let ends = dialect.near_ends(term, near);
+        by_id = ends.is_some();
+        sql.push(ends.unwrap_or(", "));
     }
-    let mut by_id = false;
     for key in &query.order {
         // Nothing is left to order after the id.
         if by_id {

@@ -1,0 +1,439 @@
+use std::borrow::Cow;
+
+use super::server::Server;
+use super::{children, codec, json, list, pattern};
+use crate::backends::sql::pattern::{like, like_literal};
+use crate::backends::sql::{Comparison, Dialect, HasTest, Sql, Statement, Term, TextTest, quote_with, unsupported};
+use crate::capability::Placement;
+use crate::driver::{AggregateFunction, NearQuery, native_only};
+use crate::error::Result;
+use crate::filter::{Condition, Segment, Target, Test};
+use crate::schema::{Column, Part};
+use crate::types::{Id, Json, LogicalType, Value};
+
+/// Longest text, in characters, that lies in a column of a bounded type.
+pub(super) const SHORT: u32 = 255;
+
+/// Longest text, in characters, that the server sorts by to its end.
+pub(super) const SORTED: u32 = 65_535;
+
+/// What a server that searches vectors says of them.
+pub(in crate::backends) trait Vectors: Send + Sync + 'static {
+    /// Name and type of the column that is searched. It lies beside the field's own, which keeps the numbers bit by bit.
+    fn beside(&self, column: &Column) -> Option<(String, String)>;
+
+    /// Whether a column has an index that a search takes.
+    fn is_indexed(&self, column: &Column) -> bool;
+
+    /// The statement that creates a column's index, if it asks for one.
+    fn create_index(&self, dialect: &dyn Dialect, part: &Part, column: &Column) -> Result<Option<Statement>>;
+
+    /// Writes the score, higher is better.
+    fn score(&self, sql: &mut Sql<'_>, term: &Term<'_>, near: &NearQuery) -> Result<()>;
+
+    /// Writes what a search is ordered by.
+    fn order(&self, sql: &mut Sql<'_>, term: &Term<'_>, near: &NearQuery) -> Result<()>;
+}
+
+/// What the servers that speak MySQL's protocol say differently from others, and (by `server`) from each other.
+#[derive(Clone, Copy)]
+pub(in crate::backends) struct MySqlDialect {
+    pub(in crate::backends) kind: &'static str,
+    pub(in crate::backends) server: Server,
+    pub(in crate::backends) vectors: Option<&'static dyn Vectors>,
+}
+
+/// What escapes in the patterns that we write.
+const ESCAPE: char = '|';
+
+fn is_text(logical: &LogicalType) -> bool {
+    matches!(logical, LogicalType::Id | LogicalType::Ref(_) | LogicalType::Text { .. } | LogicalType::Category(_))
+}
+
+/// Writes a text test; `subject` writes the text, which compares by bytes already when `exact`.
+pub(super) fn text_test<'d>(
+    sql: &mut Sql<'d>,
+    dialect: &MySqlDialect,
+    subject: &dyn Fn(&mut Sql<'d>) -> Result<()>,
+    exact: bool,
+    test: TextTest<'_>,
+) -> Result<()> {
+    let bytes = |sql: &mut Sql<'d>| if exact { subject(sql) } else { dialect.by_bytes(sql, subject) };
+    let chars = |sql: &mut Sql<'d>| {
+        if exact && !dialect.server.keeps_bytes() {
+            return subject(sql);
+        }
+        sql.push("CONVERT(");
+        subject(sql)?;
+        sql.push(" USING utf8mb4) COLLATE ").push(dialect.server.collation());
+        Ok(())
+    };
+    sql.push("(");
+    match test {
+        TextTest::Contains(needle) => {
+            sql.push("LOCATE(");
+            dialect.bind_text(sql, needle);
+            sql.push(", ");
+            bytes(sql)?;
+            sql.push(") > 0");
+        }
+        TextTest::StartsWith(prefix) => {
+            bytes(sql)?;
+            sql.push(" LIKE ");
+            dialect.bind_text(sql, &format!("{}%", like_literal(prefix, ESCAPE)));
+            sql.push(" ESCAPE '|'");
+        }
+        TextTest::EndsWith(suffix) => {
+            bytes(sql)?;
+            sql.push(" LIKE ");
+            dialect.bind_text(sql, &format!("%{}", like_literal(suffix, ESCAPE)));
+            sql.push(" ESCAPE '|'");
+        }
+        TextTest::Like(text) => {
+            chars(sql)?;
+            sql.push(" LIKE ").bind(Value::Text(like(text, ESCAPE))).push(" ESCAPE '|'");
+        }
+        TextTest::IContains(needle) => {
+            chars(sql)?;
+            sql.push(" REGEXP ").bind(Value::Text(pattern::icontains(needle)));
+        }
+        TextTest::ILike(text) => {
+            chars(sql)?;
+            sql.push(" REGEXP ").bind(Value::Text(pattern::ilike(text)));
+        }
+        // The table does not list it.
+        TextTest::Regex(_) => drop(sql.push("1 = 0")),
+    }
+    sql.push(")");
+    Ok(())
+}
+
+impl MySqlDialect {
+    /// Binds a text so that it compares with columns of text.
+    pub(super) fn bind_text(&self, sql: &mut Sql<'_>, text: &str) {
+        sql.bind(self.stored_text(text.to_owned()));
+    }
+
+    /// A text in the form in which it compares with columns of text.
+    pub(super) fn stored_text(&self, text: String) -> Value {
+        if self.server.keeps_bytes() { Value::Bytes(text.into_bytes().into()) } else { Value::Text(text) }
+    }
+
+    /// Writes a text expression so that it compares by bytes, whatever its collation is.
+    pub(super) fn by_bytes<'d>(&self, sql: &mut Sql<'d>, text: &dyn Fn(&mut Sql<'d>) -> Result<()>) -> Result<()> {
+        sql.push(self.server.open_text());
+        text(sql)?;
+        sql.push(self.server.close_text());
+        Ok(())
+    }
+
+    /// Writes a term; by bytes where it is the text of a table that HeavenBase did not create.
+    fn write(&self, sql: &mut Sql<'_>, term: &Term<'_>) -> Result<()> {
+        if term.part.is_mapped() && !term.length && is_text(&term.logical()) {
+            return self.by_bytes(sql, &|sql| term.write(sql));
+        }
+        term.write(sql)
+    }
+
+    /// The type of a column that is not short: see [`column_type`](Dialect::column_type).
+    pub(super) fn long_text(&self) -> &'static str {
+        match self.server {
+            Server::MariaDb => "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
+            Server::MySql => "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin",
+            Server::OceanBase => "LONGBLOB",
+        }
+    }
+
+    /// The type of a text column of so many characters at most.
+    pub(super) fn short_text(&self, most: u32) -> String {
+        if self.server.keeps_bytes() {
+            return format!("VARBINARY({})", most.max(1) * 4);
+        }
+        format!("VARCHAR({}){}", most.max(1), self.server.collate())
+    }
+
+    /// A value as it is compared with a term of a table that HeavenBase did not create; `None` where the server's own type
+    /// cannot hold it, which is below all that it holds.
+    fn mapped_operand(&self, value: &Value) -> Option<Value> {
+        match value {
+            Value::Timestamp(t) => codec::moment(*t).map(Value::Text),
+            Value::Date(d) => codec::day(*d).map(Value::Text),
+            other => Some(self.stored(&LogicalType::Bool, other.clone())),
+        }
+    }
+}
+
+impl Dialect for MySqlDialect {
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    fn as_dialect(&self) -> &dyn Dialect {
+        self
+    }
+
+    fn quote(&self, name: &str, text: &mut String) {
+        quote_with('`', '`', name, text);
+    }
+
+    fn placeholder(&self, _: usize, value: &Value, text: &mut String) {
+        // A decimal travels as text, and compared with text a decimal column becomes a float.
+        text.push_str(if matches!(value, Value::Decimal(_)) { "CAST(? AS DECIMAL(65, 30))" } else { "?" });
+    }
+
+    fn max_parameters(&self) -> usize {
+        65_535
+    }
+
+    fn column_type(&self, logical: &LogicalType, _: Placement) -> Cow<'static, str> {
+        Cow::Borrowed(match logical {
+            LogicalType::Id | LogicalType::Ref(_) => return self.short_text(SHORT).into(),
+            LogicalType::Text { max } if *max <= SHORT => return self.short_text(*max).into(),
+            LogicalType::Category(names) if names.iter().all(|name| name.chars().count() <= SHORT as usize) => {
+                return self.short_text(SHORT).into();
+            }
+            LogicalType::Text { .. } | LogicalType::Category(_) => self.long_text(),
+            LogicalType::Bool => "BOOLEAN",
+            // Moments and days as numbers: `DATETIME` begins in the year 1000, later than ours.
+            LogicalType::Int { .. } | LogicalType::Duration | LogicalType::Timestamp => "BIGINT",
+            LogicalType::Date => "INT",
+            LogicalType::Float => "DOUBLE",
+            LogicalType::Decimal { precision, scale } => return format!("DECIMAL({}, {scale})", (*precision).max(1)).into(),
+            LogicalType::Bytes | LogicalType::Vector(_) => "LONGBLOB",
+            LogicalType::Uuid => "BINARY(16)",
+            LogicalType::Json => self.server.json_type(),
+            LogicalType::List(_) => "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+        })
+    }
+
+    fn table_options(&self) -> &'static str {
+        self.server.table_options()
+    }
+
+    fn stored(&self, _: &LogicalType, value: Value) -> Value {
+        match value {
+            Value::Text(text) => self.stored_text(text),
+            Value::Timestamp(t) => Value::Int(t.as_micros()),
+            Value::Date(d) => Value::Int(i64::from(d.as_days())),
+            Value::Duration(d) => Value::Int(d.as_micros()),
+            Value::Bool(b) => Value::Int(i64::from(b)),
+            Value::Uuid(u) => Value::Bytes(Box::from(*u.as_bytes())),
+            other => other,
+        }
+    }
+
+    fn takes(&self, part: &Part, test: &Test) -> bool {
+        let column = part.column(&test.field).map(|(_, column)| column);
+        native_only(part, test)
+            && match (&test.target, &test.condition) {
+                (Target::Path(path), condition) => {
+                    let plain = !matches!(condition, Condition::Matches(_) | Condition::Phrase(_) | Condition::Regex(_));
+                    plain && json::takes_path(path) && json::takes_operands(condition)
+                }
+                // What others wrote has no digest beside it, and no form of ours.
+                _ => !part.is_mapped() || !column.is_some_and(|c| matches!(c.logical, LogicalType::Json | LogicalType::List(_)))
+                    || test.target == Target::Length
+                    || matches!(test.condition, Condition::IsNull | Condition::IsSome),
+            }
+    }
+
+    fn compare(&self, sql: &mut Sql<'_>, term: &Term<'_>, how: Comparison, value: &Value) -> Result<()> {
+        if !term.part.is_mapped() {
+            term.write(sql)?;
+            sql.push(how.text()).bind(self.stored(&term.logical(), value.clone()));
+            return Ok(());
+        }
+        let Some(operand) = self.mapped_operand(value) else {
+            // Earlier than everything that is there.
+            if matches!(how, Comparison::Gt | Comparison::Ge | Comparison::Ne) {
+                term.write(sql)?;
+                sql.push(" IS NOT NULL");
+            } else {
+                sql.push("1 = 0");
+            }
+            return Ok(());
+        };
+        self.write(sql, term)?;
+        sql.push(how.text());
+        match value {
+            Value::Timestamp(_) => sql.push("CAST(").bind(operand).push(" AS DATETIME(6))"),
+            Value::Date(_) => sql.push("CAST(").bind(operand).push(" AS DATE)"),
+            _ => sql.bind(operand),
+        };
+        Ok(())
+    }
+
+    fn is_member(&self, sql: &mut Sql<'_>, term: &Term<'_>, members: &[Value]) -> Result<()> {
+        self.check_parameters(sql, members.len())?;
+        if term.part.is_mapped() {
+            sql.push("(");
+            sql.list(members, " OR ", |sql, member| self.compare(sql, term, Comparison::Eq, member))?;
+            sql.push(")");
+            return Ok(());
+        }
+        term.write(sql)?;
+        sql.push(" IN (");
+        sql.list(members, ", ", |sql, member| {
+            sql.bind(self.stored(&term.logical(), member.clone()));
+            Ok(())
+        })?;
+        sql.push(")");
+        Ok(())
+    }
+
+    fn id_is_one_of(&self, sql: &mut Sql<'_>, part: &Part, ids: &[Id]) -> Result<()> {
+        if ids.is_empty() {
+            sql.push("1 = 0");
+            return Ok(());
+        }
+        self.check_parameters(sql, ids.len())?;
+        // A mapped id may be of any collation; asked for as it is, its index serves, and what came too much is left out.
+        Term::id(part).write_column(sql);
+        sql.push(" IN (");
+        sql.list(ids, ", ", |sql, id| {
+            self.bind_text(sql, id.as_str());
+            Ok(())
+        })?;
+        sql.push(")");
+        Ok(())
+    }
+
+    fn text_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, test: TextTest<'_>) -> Result<()> {
+        text_test(sql, self, &|sql| term.write(sql), !term.part.is_mapped(), test)
+    }
+
+    fn words_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, words: &[String], phrase: bool) -> Result<()> {
+        match term.column.filter(|column| column.placement == Placement::InvertedIndex) {
+            Some(column) => children::words_test(sql, self, term.part, column, words, phrase),
+            None => Err(unsupported(self.kind, "a word search without the placement InvertedIndex", term)),
+        }
+    }
+
+    fn list_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, test: HasTest, items: &[Value]) -> Result<()> {
+        if let Some(column) = term.column.filter(|column| column.placement == Placement::SideTable) {
+            return children::list_test(sql, self, term.part, column, test, items);
+        }
+        self.check_parameters(sql, items.len() * 2)?;
+        sql.push("(");
+        sql.list(items, if test == HasTest::Any { " OR " } else { " AND " }, |sql, item| {
+            sql.push("(");
+            sql.list(list::pieces(item), " OR ", |sql, piece| {
+                sql.push("LOCATE(").bind(Value::Text(piece)).push(", CONCAT(',', SUBSTR(");
+                term.write_column(sql);
+                sql.push(", 2, CHAR_LENGTH(");
+                term.write_column(sql);
+                sql.push(") - 2), ',')) > 0");
+                Ok(())
+            })?;
+            sql.push(")");
+            Ok(())
+        })?;
+        sql.push(")");
+        Ok(())
+    }
+
+    fn list_equal(&self, sql: &mut Sql<'_>, term: &Term<'_>, items: &Value) -> Result<()> {
+        let floats = matches!(term.logical(), LogicalType::List(LogicalType::Float));
+        let wanted = list::text(items.as_list().unwrap_or_default());
+        if !floats {
+            term.write_column(sql);
+            sql.push(" = ").bind(Value::Text(wanted));
+            return Ok(());
+        }
+        // Zero has two signs, and both are equal.
+        let unsigned = |text: String| text.replace(['[', ']'], ",").replace(",", ",,").replace(",-0.0,", ",0.0,");
+        sql.push("REPLACE(REPLACE(REPLACE(REPLACE(");
+        term.write_column(sql);
+        sql.push(", '[', ','), ']', ','), ',', ',,'), ',-0.0,', ',0.0,') = ").bind(Value::Text(unsigned(wanted)));
+        Ok(())
+    }
+
+    fn list_length(&self, sql: &mut Sql<'_>, term: &Term<'_>) -> Result<()> {
+        sql.push("JSON_LENGTH(");
+        term.write_column(sql);
+        sql.push(")");
+        Ok(())
+    }
+
+    fn json_equal(&self, sql: &mut Sql<'_>, term: &Term<'_>, json: &Json) -> Result<()> {
+        match term.column.filter(|_| !term.part.is_mapped()) {
+            Some(column) => drop(sql.push("t.").name(&json::digest_name(column)).push(" = ").bind(json::digest(json))),
+            None => return Err(unsupported(self.kind, "JSON equality", term)),
+        }
+        Ok(())
+    }
+
+    fn path_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, path: &[Segment], condition: &Condition) -> Result<()> {
+        json::path_test(sql, self, term, path, condition)
+    }
+
+    fn score(&self, sql: &mut Sql<'_>, term: &Term<'_>, near: &NearQuery) -> Result<()> {
+        match self.vectors {
+            Some(vectors) => vectors.score(sql, term, near),
+            None => Err(unsupported(self.kind, "vector search", term)),
+        }
+    }
+
+    fn near_order(&self, sql: &mut Sql<'_>, term: &Term<'_>, near: &NearQuery) -> Result<()> {
+        match self.vectors {
+            Some(vectors) => vectors.order(sql, term, near),
+            None => Err(unsupported(self.kind, "vector search", term)),
+        }
+    }
+
+    fn near_ends(&self, term: &Term<'_>, near: &NearQuery) -> Option<&'static str> {
+        let indexed = self.vectors.zip(term.column).is_some_and(|(vectors, column)| vectors.is_indexed(column));
+        (indexed && !near.exact).then_some(" APPROXIMATE")
+    }
+
+    fn order_key(&self, sql: &mut Sql<'_>, term: &Term<'_>, descending: bool) -> Result<()> {
+        // Null is the least value: last where the greatest come first.
+        if term.nullable() && !descending {
+            self.write(sql, term)?;
+            sql.push(" IS NULL, ");
+        }
+        self.write(sql, term)?;
+        sql.push(if descending { " DESC" } else { " ASC" });
+        Ok(())
+    }
+
+    fn order_by_id(&self, sql: &mut Sql<'_>, part: &Part) {
+        if part.is_mapped() {
+            sql.push(self.server.open_text());
+            Term::id(part).write_column(sql);
+            sql.push(self.server.close_text());
+            return;
+        }
+        Term::id(part).write_column(sql);
+    }
+
+    fn measure(&self, sql: &mut Sql<'_>, function: AggregateFunction, term: Option<&Term<'_>>) -> Result<()> {
+        let Some(term) = term else {
+            sql.push("COUNT(*)");
+            return Ok(());
+        };
+        let by = |sql: &mut Sql<'_>, open: &'static str, close: &'static str| {
+            sql.push(open);
+            self.write(sql, term)?;
+            sql.push(close);
+            Ok(())
+        };
+        match function {
+            AggregateFunction::Count => by(sql, "COUNT(", ")"),
+            AggregateFunction::CountDistinct => by(sql, "COUNT(DISTINCT ", ")"),
+            // Whole numbers and decimals add up to a decimal of 65 digits, which is read as text and checked.
+            AggregateFunction::Sum => by(sql, "SUM(", ")"),
+            AggregateFunction::Avg => {
+                by(sql, "(SUM(", ") + 0e0) / ")?;
+                by(sql, "NULLIF(COUNT(", "), 0)")
+            }
+            AggregateFunction::Min => by(sql, "MIN(", ")"),
+            AggregateFunction::Max => by(sql, "MAX(", ")"),
+        }
+    }
+
+    fn index(&self, _: &Part, _: &[&Column], _: bool) -> Option<Statement> {
+        // There is no `IF NOT EXISTS` for an index: `table` writes them with the table.
+        None
+    }
+}

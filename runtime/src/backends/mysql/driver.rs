@@ -1,0 +1,152 @@
+use std::sync::Arc;
+
+use sqlx::MySqlPool;
+
+use super::core::Core;
+use super::dialect::SORTED;
+use super::{children, ensure, write};
+use crate::backends::network::Pages;
+use crate::backends::sql::{Dialect, aggregate, select};
+use crate::driver::{
+    Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, Reply, SortKey, SubQuery, WriteBatch, WriteReport,
+};
+use crate::error::Result;
+use crate::schema::{Naming, Part};
+use crate::types::{Id, LogicalType};
+
+/// The driver of [`MySql`](super::MySql) and of `OceanBase`: what [`Driver::as_any`] gives for them.
+pub struct MySqlDriver {
+    description: Description,
+    core: Arc<Core>,
+}
+
+impl std::fmt::Debug for MySqlDriver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MySqlDriver").field("engine", &self.description.engine).finish_non_exhaustive()
+    }
+}
+
+impl MySqlDriver {
+    pub(super) fn new(core: Core, engine: String) -> Self {
+        let description = Description {
+            kind: core.dialect.kind(),
+            engine,
+            embedded: false,
+            transactional: true,
+            naming: Naming::QUOTED,
+            // A placeholder each, of 65,535; a filter beside them has its own.
+            max_ids: 10_000,
+            max_batch: 10_000,
+            max_k: 10_000,
+        };
+        MySqlDriver { description, core: Arc::new(core) }
+    }
+
+    /// The pool of connections, for what HeavenBase does not say. The names of tables and columns are those of the
+    /// manifest (`_hb_manifest`). Its sessions have strict modes, UTC and `READ COMMITTED`.
+    pub fn pool(&self) -> &MySqlPool {
+        &self.core.pool
+    }
+
+    /// Whether the server compares values of a column to their end when it sorts.
+    fn sorts(part: &Part, position: usize) -> bool {
+        part.columns.get(position).is_none_or(|column| !matches!(column.logical, LogicalType::Text { max } if max > SORTED))
+    }
+}
+
+impl Driver for MySqlDriver {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn ensure<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, Ensured> {
+        Reply::later(ensure::ensure(&self.core, part))
+    }
+
+    fn write<'a>(&'a self, part: &'a Arc<Part>, batch: Arc<WriteBatch>) -> Reply<'a, WriteReport> {
+        Reply::later(async move { write::write(&self.core, part, &batch).await })
+    }
+
+    fn fetch<'a>(&'a self, part: &'a Arc<Part>, ids: &'a [Id], columns: &'a [usize]) -> Reply<'a, Page> {
+        if ids.is_empty() {
+            return Reply::ready(Ok(Page::new(columns.len())));
+        }
+        Reply::later(async move {
+            let statement = select::fetch(&self.core.dialect, part, ids, columns)?;
+            let page = self.core.page(part, &statement.text, &statement.values, columns, false).await?;
+            Ok(page.arranged(ids))
+        })
+    }
+
+    fn fetch_one<'a>(&'a self, part: &'a Arc<Part>, id: &'a Id, columns: &'a [usize]) -> Reply<'a, Page> {
+        Reply::later(async move {
+            let text = select::fetch_one(&self.core.dialect, part, columns)?;
+            let values = [self.core.dialect.stored_text(id.as_str().to_owned())];
+            let page = self.core.page(part, &text, &values, columns, false).await?;
+            // A table of others may compare its ids in its own way.
+            Ok(if part.is_mapped() { page.arranged(std::slice::from_ref(id)) } else { page })
+        })
+    }
+
+    fn plan(&self, part: &Part, wanted: &SubQuery) -> Pushdown {
+        let few = children::fit(part, &wanted.filter);
+        let mut plan = if few {
+            select::plan(&self.core.dialect, part, wanted)
+        } else {
+            // More tables than one statement joins: what needs none of them is taken.
+            let takes = |f: &crate::filter::Filter| !children::joins(part, f) && f.all_tests(|test| self.core.dialect.takes(part, test));
+            let (taken, rest) = crate::driver::split_conjunction(&wanted.filter, &takes);
+            let kept = SubQuery { filter: taken, order: Vec::new(), limit: None, offset: 0, near: None, ..wanted.clone() };
+            let plan = select::plan(&self.core.dialect, part, &kept);
+            Pushdown { remainder: plan.remainder.clone().and(rest), order: false, limit: false, near: false, ..plan }
+        };
+        let sorts = wanted.order.iter().all(|key| !matches!(key.key, SortKey::Column(position) if !Self::sorts(part, position)));
+        if plan.order && !sorts {
+            let unordered = SubQuery { order: Vec::new(), limit: None, offset: 0, ..wanted.clone() };
+            plan = Pushdown { order: false, limit: false, ..select::plan(&self.core.dialect, part, &unordered) };
+        }
+        if let (true, Some(near), Some(vectors)) = (plan.near, &wanted.near, self.core.dialect.vectors) {
+            let indexed = part.columns.get(near.column).is_some_and(|column| vectors.is_indexed(column));
+            let how = if indexed && !near.exact && wanted.ids.is_none() {
+                " -- by the vector index; exact where that finds fewer than k"
+            } else {
+                " -- exact"
+            };
+            plan.text.push_str(how);
+        }
+        plan
+    }
+
+    fn open(&self, part: Arc<Part>, query: Arc<SubQuery>) -> Result<Box<dyn PageStream>> {
+        Ok(Box::new(Pages::new(self.core.clone(), part, query)))
+    }
+
+    fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool {
+        let sorts = wanted.keys.iter().copied().chain(wanted.measures.iter().filter_map(|m| m.column)).all(|at| Self::sorts(part, at));
+        sorts && children::fit(part, &wanted.filter) && aggregate::takes(&self.core.dialect, part, wanted)
+    }
+
+    fn aggregate<'a>(&'a self, part: &'a Arc<Part>, query: &'a Aggregate) -> Reply<'a, Vec<Group>> {
+        Reply::later(self.core.groups(part, query))
+    }
+
+    fn drop_part<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, bool> {
+        Reply::later(ensure::drop_part(&self.core, part))
+    }
+
+    fn refresh<'a>(&'a self, _: &'a Arc<Part>) -> Reply<'a, ()> {
+        // Every statement sees the last commit of every session.
+        Reply::ready(Ok(()))
+    }
+
+    fn health(&self) -> Reply<'_, ()> {
+        Reply::later(async move {
+            let answer = self.core.rows("SELECT 1", &[]).await;
+            answer.map(drop)
+        })
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+}

@@ -1,0 +1,46 @@
+//! MariaDB and MySQL over `sqlx`; OceanBase, which speaks the same protocol, as [`OceanBase`](super::OceanBase).
+//!
+//! - Which server it is, is found out at connect; `server.rs` holds all in which they differ.
+//! - Text lies under a binary collation without padding, so it compares and sorts by bytes, blanks at its end included. Long
+//!   text is `LONGTEXT`; up to 255 characters, and where the row has room for it, `VARCHAR`.
+//! - Sessions are strict (`STRICT_ALL_TABLES`): what does not fit a column is an error. They run in UTC, `READ COMMITTED`.
+//! - Timestamps, dates and durations are numbers (microseconds, days): the servers' own types begin later than ours. In
+//!   mapped tables they are `DATETIME` or `TIMESTAMP`, and `DATE`.
+//! - Lists are JSON arrays. A list of placement `SideTable` and the words of a text of placement `InvertedIndex` have a table
+//!   beside the part's, found by item.
+//! - JSON nests at most 31 levels on MariaDB and 99 on the others: a deeper value is refused with
+//!   [`InvalidValue`](crate::ErrorKind::InvalidValue), naming the field.
+//! - A row is at most as large as the server's `max_allowed_packet`: a larger one is refused, and the error says so.
+
+mod children;
+mod codec;
+mod config;
+mod core;
+mod dialect;
+mod driver;
+mod ensure;
+mod failure;
+mod json;
+mod list;
+mod pattern;
+mod server;
+mod table;
+mod write;
+
+pub use super::network::Tls;
+pub use config::MySql;
+pub use driver::MySqlDriver;
+
+#[cfg(feature = "oceanbase")]
+pub(in crate::backends) use {config::open as open_as, dialect::Vectors, server::Server};
+
+use std::sync::Arc;
+
+use crate::driver::Driver;
+use crate::error::Result;
+
+impl super::Connect for MySql {
+    async fn connect(self) -> Result<Arc<dyn Driver>> {
+        config::open(self.options, "mysql", None, None).await
+    }
+}

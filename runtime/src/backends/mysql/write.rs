@@ -1,0 +1,537 @@
+//! Batches as statements of many rows, in one transaction.
+//!
+//! An upsert is one statement, `INSERT … ON DUPLICATE KEY UPDATE`, in which every assignment looks at the version first. A row
+//! that stays as it is calls `LAST_INSERT_ID`, whose value comes back with the statement's outcome: so it costs nothing to
+//! know that no row was stale, and when one was, the batch is undone and done again over locked rows. Where columns are
+//! unique, rows are locked, removed and inserted instead: `ON DUPLICATE KEY` would take any unique key for the id.
+
+use std::collections::HashMap;
+
+use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlQueryResult};
+
+use super::children;
+use super::codec;
+use super::core::{Core, run};
+use super::{failure, json};
+use crate::backends::network::audited;
+use crate::backends::network::failure::Phase;
+use crate::backends::sql::{Sql, ddl, write};
+use crate::driver::{WriteBatch, WriteMode, WriteReport};
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::{Column, Part, VERSION_COLUMN};
+use crate::types::{Id, LogicalType, Value};
+
+/// Most attempts when another session wrote the same rows at the same time.
+const CONFLICTS: u32 = 6;
+
+/// Most rows whose statement the server keeps prepared.
+const PREPARED: usize = 64;
+
+/// Most placeholders in one statement.
+const PARAMETERS: usize = 65_535;
+
+/// How one attempt failed.
+enum Failed {
+    /// A row was newer: its rows must be locked first.
+    Stale,
+    /// Nothing was begun, or the server undid it and asks for another attempt.
+    Again(Error),
+    /// For good.
+    Final(Error),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Failed::Final(error)
+    }
+}
+
+/// What a column of the table gets of a row.
+#[derive(Clone, Copy)]
+enum Source<'p> {
+    /// The value at this place of the row.
+    Value(usize, &'p Column),
+    /// The digest of the JSON value at this place.
+    Digest(usize),
+    /// Something that a column takes which is never null: the row is there, and keeps what it has.
+    Anything(&'p Column),
+}
+
+/// A batch with what is needed to write it.
+struct Writing<'a> {
+    core: &'a Core,
+    part: &'a Part,
+    batch: &'a WriteBatch,
+    /// The rows in the order of their ids: every session then locks rows in the same order.
+    order: Vec<usize>,
+    /// The columns written, with what each gets.
+    columns: Vec<(String, Source<'a>)>,
+    versioned: bool,
+    unique: bool,
+    /// Whether the statement may come from the session's cache.
+    cached: bool,
+}
+
+/// The rows that are there, by id, and what is to be done.
+#[derive(Default)]
+struct Found {
+    report: WriteReport,
+    present: Vec<usize>,
+    absent: Vec<usize>,
+}
+
+/// Bytes that a value takes on the wire, about.
+fn wire(value: &Value) -> usize {
+    match value {
+        // Written as text, which may be several times as long.
+        Value::Json(_) | Value::List(_) => 9 + value.weight() * 2,
+        other => 9 + other.weight(),
+    }
+}
+
+/// Writes a batch.
+pub(super) async fn write(core: &Core, part: &Part, batch: &WriteBatch) -> Result<WriteReport> {
+    if batch.is_empty() {
+        return Ok(WriteReport::default());
+    }
+    let mut writing = Writing::new(core, part, batch)?;
+    let most = core.attempts().max(CONFLICTS);
+    let mut attempt = 1;
+    let mut locked = false;
+    loop {
+        match writing.once(locked).await {
+            Ok(report) => return Ok(report),
+            Err(Failed::Stale) if !locked => locked = true,
+            Err(Failed::Stale) => {
+                if attempt >= most {
+                    let why = "another session wrote the same rows at the same time: try again";
+                    return Err(Error::new(ErrorKind::Conflict, why).of_entity(part.entity.name));
+                }
+                attempt += 1;
+            }
+            Err(Failed::Final(error)) => return Err(error),
+            Err(Failed::Again(error)) if attempt >= most => return Err(error),
+            Err(Failed::Again(error)) => {
+                if error.kind() == ErrorKind::Conflict {
+                    // Let the other session finish first, and do not come back in step with it.
+                    tokio::time::sleep(std::time::Duration::from_millis(u64::from(attempt) * 5)).await;
+                }
+                attempt += 1;
+            }
+        }
+        writing.cached = false;
+    }
+}
+
+impl<'a> Writing<'a> {
+    fn new(core: &'a Core, part: &'a Part, batch: &'a WriteBatch) -> Result<Self> {
+        let mut order: Vec<usize> = (0..batch.len()).collect();
+        order.sort_unstable_by(|&a, &b| batch.ids[a].cmp(&batch.ids[b]));
+        let mut columns = Vec::with_capacity(batch.columns.len());
+        for (i, &position) in batch.columns.iter().enumerate() {
+            let column = part.columns.get(position);
+            let column = column.ok_or_else(|| Error::new(ErrorKind::Internal, "a column position outside of the part"))?;
+            columns.push((column.physical.clone(), Source::Value(i, column)));
+            if let Some((name, _)) = core.dialect.vectors.and_then(|vectors| vectors.beside(column)) {
+                columns.push((name, Source::Value(i, column)));
+            }
+            if column.logical == LogicalType::Json && !part.is_mapped() {
+                columns.push((json::digest_name(column), Source::Digest(i)));
+                (0..batch.len()).try_for_each(|row| json::check(&core.dialect, &batch.row(row)[i], column.name))?;
+            }
+        }
+        let (versioned, unique) = (!part.is_mapped(), !part.unique_groups().is_empty());
+        let writing = Writing { core, part, batch, order, columns, versioned, unique, cached: true };
+        if let Some(row) = (0..batch.len()).find(|&row| writing.bytes(row) > core.packet) {
+            let why = format!(
+                "a row of more than the {} bytes that the server takes at once: raise its max_allowed_packet, or keep long values elsewhere",
+                core.packet
+            );
+            return Err(Error::new(ErrorKind::LimitExceeded, why).of_entity(part.entity.name).with("id", batch.ids[row].as_str()));
+        }
+        Ok(writing)
+    }
+
+    /// Bytes that a row takes on the wire, about.
+    fn bytes(&self, row: usize) -> usize {
+        self.batch.ids[row].len() + 32 + self.batch.row(row).iter().map(wire).sum::<usize>()
+    }
+
+    /// Rows in pieces that one statement takes, with so many values a row.
+    fn pieces<'r>(&self, rows: &'r [usize], width: usize) -> Vec<&'r [usize]> {
+        let most = (PARAMETERS / width.max(1)).max(1);
+        let (mut pieces, mut from, mut bytes) = (Vec::new(), 0, 0);
+        for (at, &row) in rows.iter().enumerate() {
+            let more = self.bytes(row);
+            if at > from && (at - from == most || bytes + more > self.core.packet / 2) {
+                pieces.push(&rows[from..at]);
+                (from, bytes) = (at, 0);
+            }
+            bytes += more;
+        }
+        if from < rows.len() {
+            pieces.push(&rows[from..]);
+        }
+        pieces
+    }
+
+    async fn once(&self, locked: bool) -> Result<WriteReport, Failed> {
+        let mut transaction = self.core.pool.begin().await.map_err(|cause| {
+            let lost = failure::is_lost(&cause);
+            let error = failure::error(cause, Phase::Write);
+            if lost { Failed::Again(error) } else { Failed::Final(error) }
+        })?;
+        let connection = &mut *transaction;
+        let (report, written) = match self.batch.mode {
+            WriteMode::Insert => {
+                self.insert(connection, &self.order).await?;
+                (WriteReport::default(), self.order.clone())
+            }
+            WriteMode::Upsert => self.upsert(connection, locked).await?,
+            WriteMode::Patch => self.patch(connection).await?,
+            WriteMode::Delete => self.delete(connection).await?,
+        };
+        self.children(connection, &written).await?;
+        transaction.commit().await.map_err(|cause| Failed::Final(failure::error(cause, Phase::Commit)))?;
+        Ok(report)
+    }
+
+    /// Runs a statement with values that were bound already.
+    async fn run(
+        &self,
+        connection: &mut MySqlConnection,
+        text: String,
+        arguments: MySqlArguments,
+        rows: usize,
+    ) -> Result<MySqlQueryResult, Failed> {
+        let statement = sqlx::query_with(audited(text), arguments).persistent(self.cached && rows <= PREPARED);
+        statement.execute(connection).await.map_err(|cause| self.refused(cause))
+    }
+
+    /// What the server said of a statement.
+    fn refused(&self, cause: sqlx::Error) -> Failed {
+        let again = failure::is_conflict(&cause) || failure::is_stale_plan(&cause);
+        let key = if failure::number(&cause) == 1062 { failure::clashing_key(&cause) } else { None };
+        let mut error = failure::error(cause, Phase::Write).of_entity(self.part.entity.name);
+        let Some(key) = key else { return if again { Failed::Again(error) } else { Failed::Final(error) } };
+        if key.eq_ignore_ascii_case("PRIMARY") && self.versioned {
+            // A row that was not there a moment ago.
+            let why = "another session wrote the same rows at the same time: try again";
+            return Failed::Again(Error::new(ErrorKind::Conflict, why).of_entity(self.part.entity.name));
+        }
+        let columns = |group: &[usize]| -> Vec<&Column> { group.iter().filter_map(|&i| self.part.columns.get(i)).collect() };
+        let mut groups = self.part.unique_groups().into_iter();
+        let group = groups.find(|group| ddl::index_name(&self.core.dialect, self.part, &columns(group), true) == key);
+        error = match group {
+            Some(group) => error.at_field(columns(&group).iter().map(|c| c.name).collect::<Vec<_>>().join(", ")),
+            None => error.with("key", key),
+        };
+        Failed::Final(error)
+    }
+
+    fn bind(&self, arguments: &mut MySqlArguments, row: usize, source: Source<'_>) -> Result<()> {
+        let values = self.batch.row(row);
+        match source {
+            Source::Value(i, column) => match (&values[i], self.versioned) {
+                (Value::Text(text), _) if self.core.dialect.server.keeps_bytes() => codec::bind_bytes(arguments, text.as_bytes()),
+                (Value::Timestamp(t), false) => codec::bind(arguments, &native(codec::moment(*t), column)?),
+                (Value::Date(d), false) => codec::bind(arguments, &native(codec::day(*d), column)?),
+                (value, _) => codec::bind(arguments, value),
+            },
+            Source::Digest(i) => match &values[i] {
+                Value::Json(json) => codec::bind(arguments, &json::digest(json)),
+                _ => codec::bind(arguments, &Value::Null),
+            },
+            Source::Anything(column) => codec::bind(arguments, &anything(&column.logical)),
+        }
+    }
+
+    fn bind_id(&self, arguments: &mut MySqlArguments, row: usize) -> Result<()> {
+        codec::bind(arguments, &self.core.dialect.stored_text(self.batch.ids[row].as_str().to_owned()))
+    }
+
+    /// `INSERT INTO … VALUES (…), …` with its values.
+    fn rows(&self, rows: &[usize], columns: &[(String, Source<'_>)]) -> Result<(Sql<'_>, MySqlArguments)> {
+        let mut sql = Sql::new(&self.core.dialect);
+        sql.push("INSERT INTO ").name(&self.part.table).push(" (").name(self.part.id_column());
+        if self.versioned {
+            sql.push(", ").name(VERSION_COLUMN);
+        }
+        for (name, _) in columns {
+            sql.push(", ").name(name);
+        }
+        sql.push(") VALUES ");
+        let width = columns.len() + 1 + usize::from(self.versioned);
+        let mut arguments = MySqlArguments::default();
+        for (i, &row) in rows.iter().enumerate() {
+            sql.push(if i > 0 { ", (" } else { "(" });
+            children::placeholders(&mut sql, width);
+            sql.push(")");
+            self.bind_id(&mut arguments, row)?;
+            if self.versioned {
+                codec::bind(&mut arguments, &Value::Int(self.batch.version))?;
+            }
+            columns.iter().try_for_each(|(_, source)| self.bind(&mut arguments, row, *source))?;
+        }
+        Ok((sql, arguments))
+    }
+
+    fn width(&self) -> usize {
+        self.columns.len() + 1 + usize::from(self.versioned)
+    }
+
+    async fn insert(&self, connection: &mut MySqlConnection, rows: &[usize]) -> Result<(), Failed> {
+        for piece in self.pieces(rows, self.width()) {
+            let (sql, arguments) = self.rows(piece, &self.columns)?;
+            let statement = sqlx::query_with(audited(sql.finish().text), arguments).persistent(self.cached && piece.len() <= PREPARED);
+            let Err(cause) = statement.execute(&mut *connection).await else { continue };
+            if self.batch.mode == WriteMode::Insert && failure::number(&cause) == 1062 {
+                // The id counts first, whichever key the server met.
+                let there = self.versions(connection, piece, "").await?;
+                let mut taken: Vec<usize> = piece.iter().copied().filter(|&row| there.contains_key(self.batch.ids[row].as_str())).collect();
+                taken.sort_unstable();
+                if let Some(&row) = taken.first() {
+                    let error = Error::new(ErrorKind::AlreadyExists, "a row with this id is there already: use upsert to replace it");
+                    return Err(error.of_entity(self.part.entity.name).with("id", self.batch.ids[row].as_str()).into());
+                }
+            }
+            return Err(self.refused(cause));
+        }
+        Ok(())
+    }
+
+    async fn upsert(&self, connection: &mut MySqlConnection, locked: bool) -> Result<(WriteReport, Vec<usize>), Failed> {
+        if !locked && self.versioned && !self.unique {
+            self.put(connection, &self.order, &self.columns, &self.columns).await?;
+            return Ok((WriteReport::default(), self.order.clone()));
+        }
+        let found = self.find(connection).await?;
+        let mut written: Vec<usize> = found.present.iter().chain(&found.absent).copied().collect();
+        written.sort_unstable_by(|&a, &b| self.batch.ids[a].cmp(&self.batch.ids[b]));
+        if !self.versioned {
+            self.update(connection, &found.present).await?;
+            self.insert(connection, &found.absent).await?;
+        } else if self.unique {
+            // All of them go before the first one comes: they may swap values.
+            self.remove(connection, &found.present).await?;
+            self.insert(connection, &written).await?;
+        } else {
+            self.put(connection, &written, &self.columns, &self.columns).await?;
+        }
+        Ok((found.report, written))
+    }
+
+    /// Inserts rows with some columns, or changes some columns of those that are there and older.
+    async fn put(
+        &self,
+        connection: &mut MySqlConnection,
+        rows: &[usize],
+        columns: &[(String, Source<'_>)],
+        changed: &[(String, Source<'_>)],
+    ) -> Result<(), Failed> {
+        for piece in self.pieces(rows, columns.len() + 2) {
+            let (mut sql, arguments) = self.rows(piece, columns)?;
+            sql.push(" ON DUPLICATE KEY UPDATE ");
+            for (name, _) in changed {
+                sql.name(name).push(" = IF(").name(VERSION_COLUMN).push(" < VALUES(").name(VERSION_COLUMN).push("), VALUES(").name(name);
+                sql.push("), ").name(name).push("), ");
+            }
+            // The last assignment: those before it compare with the version that was there.
+            sql.name(VERSION_COLUMN).push(" = IF(").name(VERSION_COLUMN).push(" < VALUES(").name(VERSION_COLUMN).push("), VALUES(");
+            sql.name(VERSION_COLUMN).push("), ").name(VERSION_COLUMN).push(" + 0 * LAST_INSERT_ID(1))");
+            let done = self.run(connection, sql.finish().text, arguments, piece.len()).await?;
+            if done.last_insert_id() != 0 {
+                return Err(Failed::Stale);
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes rows that are there one by one.
+    async fn update(&self, connection: &mut MySqlConnection, rows: &[usize]) -> Result<(), Failed> {
+        if self.columns.is_empty() && !self.versioned {
+            return Ok(());
+        }
+        for &row in rows {
+            self.update_one(connection, row).await?;
+        }
+        Ok(())
+    }
+
+    async fn update_one(&self, connection: &mut MySqlConnection, row: usize) -> Result<u64, Failed> {
+        let mut sql = Sql::new(&self.core.dialect);
+        let mut arguments = MySqlArguments::default();
+        sql.push("UPDATE ").name(&self.part.table).push(" SET ");
+        if self.versioned {
+            sql.name(VERSION_COLUMN).push(" = ?").push(if self.columns.is_empty() { "" } else { ", " });
+            codec::bind(&mut arguments, &Value::Int(self.batch.version))?;
+        }
+        for (i, (name, source)) in self.columns.iter().enumerate() {
+            sql.push(if i > 0 { ", " } else { "" }).name(name).push(" = ?");
+            self.bind(&mut arguments, row, *source)?;
+        }
+        sql.push(" WHERE ").name(self.part.id_column()).push(" = ?");
+        self.bind_id(&mut arguments, row)?;
+        if self.versioned {
+            sql.push(" AND ").name(VERSION_COLUMN).push(" < ?");
+            codec::bind(&mut arguments, &Value::Int(self.batch.version))?;
+            if let Some(expected) = self.batch.expected.get(row) {
+                sql.push(" AND ").name(VERSION_COLUMN).push(" = ?");
+                codec::bind(&mut arguments, &Value::Int(*expected))?;
+            }
+        }
+        Ok(self.run(connection, sql.finish().text, arguments, 1).await?.rows_affected())
+    }
+
+    async fn patch(&self, connection: &mut MySqlConnection) -> Result<(WriteReport, Vec<usize>), Failed> {
+        // The server counts rows that were found, also where nothing of them changed.
+        if let ([row], true) = (self.order.as_slice(), self.versioned)
+            && self.update_one(connection, *row).await? == 1
+        {
+            return Ok((WriteReport::default(), vec![*row]));
+        }
+        let found = self.find(connection).await?;
+        if self.unique || !self.versioned || found.present.len() < 2 {
+            self.update(connection, &found.present).await?;
+        } else {
+            // The rows are there and locked: nothing is inserted, and what no null may stand in gets anything at all.
+            let mut columns = self.columns.clone();
+            let others = self.part.columns.iter().enumerate().filter(|(i, column)| !column.nullable && !self.batch.columns.contains(i));
+            columns.extend(others.map(|(_, column)| (column.physical.clone(), Source::Anything(column))));
+            self.put(connection, &found.present, &columns, &self.columns).await?;
+        }
+        Ok((found.report, found.present))
+    }
+
+    async fn delete(&self, connection: &mut MySqlConnection) -> Result<(WriteReport, Vec<usize>), Failed> {
+        let found = self.find(connection).await?;
+        self.remove(connection, &found.present).await?;
+        Ok((found.report, found.present))
+    }
+
+    async fn remove(&self, connection: &mut MySqlConnection, rows: &[usize]) -> Result<(), Failed> {
+        for piece in self.pieces(rows, 1) {
+            let mut sql = Sql::new(&self.core.dialect);
+            sql.push("DELETE FROM ").name(&self.part.table).push(" WHERE ").name(self.part.id_column()).push(" IN (");
+            children::placeholders(&mut sql, piece.len());
+            sql.push(")");
+            let mut arguments = MySqlArguments::default();
+            piece.iter().try_for_each(|&row| self.bind_id(&mut arguments, row))?;
+            self.run(connection, sql.finish().text, arguments, piece.len()).await?;
+        }
+        Ok(())
+    }
+
+    /// Locks the rows that are there, and sorts out which may be written.
+    async fn find(&self, connection: &mut MySqlConnection) -> Result<Found, Failed> {
+        let mut found = Found::default();
+        for piece in self.pieces(&self.order, 1) {
+            let there = self.versions(connection, piece, " FOR UPDATE").await?;
+            for &row in piece {
+                let Some(&version) = there.get(self.batch.ids[row].as_str()) else {
+                    found.absent.push(row);
+                    continue;
+                };
+                let unexpected = self.batch.mode == WriteMode::Patch && self.batch.expected.get(row).is_some_and(|e| *e != version);
+                if self.versioned && (version >= self.batch.version || unexpected) {
+                    found.report.stale.push((row, version));
+                } else {
+                    found.present.push(row);
+                }
+            }
+        }
+        if matches!(self.batch.mode, WriteMode::Patch | WriteMode::Delete) {
+            found.report.missing = found.absent.clone();
+            found.report.missing.sort_unstable();
+        }
+        found.report.stale.sort_unstable();
+        Ok(found)
+    }
+
+    async fn versions(
+        &self,
+        connection: &mut MySqlConnection,
+        rows: &[usize],
+        suffix: &'static str,
+    ) -> Result<HashMap<String, i64>, Failed> {
+        let ids: Vec<Id> = rows.iter().map(|&row| self.batch.ids[row].clone()).collect();
+        let statement = write::versions(&self.core.dialect, self.part, &ids, suffix)?;
+        let statement = super::core::query(&statement.text, &statement.values, self.cached && rows.len() <= PREPARED)?;
+        let there = statement.fetch_all(connection).await.map_err(|cause| self.refused(cause))?;
+        there.iter().map(|row| Ok((codec::read_text(row, 0)?, codec::read_whole(row, 1)?))).collect()
+    }
+
+    /// Makes the tables beside the part's say of the rows what their columns say.
+    async fn children(&self, connection: &mut MySqlConnection, rows: &[usize]) -> Result<(), Failed> {
+        let deleting = self.batch.mode == WriteMode::Delete;
+        for (position, column) in self.part.columns.iter().enumerate().filter(|(_, column)| children::has_child(column)) {
+            let given = self.batch.columns.iter().position(|&c| c == position);
+            if rows.is_empty() || given.is_none() && !deleting || self.part.is_mapped() {
+                continue;
+            }
+            let child = children::table(&self.core.dialect, self.part, column);
+            if self.batch.mode != WriteMode::Insert {
+                for piece in rows.chunks(PARAMETERS) {
+                    let mut arguments = MySqlArguments::default();
+                    piece.iter().try_for_each(|&row| self.bind_id(&mut arguments, row))?;
+                    self.run(connection, children::clear(&self.core.dialect, &child, piece.len()), arguments, piece.len()).await?;
+                }
+            }
+            let Some(given) = given else { continue };
+            let items = rows.iter().flat_map(|&row| {
+                let items = children::items(&self.batch.row(row)[given]);
+                items.into_iter().enumerate().map(move |(position, item)| (item, row, position))
+            });
+            let mut items: Vec<(Value, usize, usize)> = items.collect();
+            // In the order of the table's key, so that pages are written one after the other.
+            items.sort_unstable_by(|a, b| match (&a.0, &b.0) {
+                (Value::Bytes(x), Value::Bytes(y)) => x.cmp(y).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)),
+                _ => std::cmp::Ordering::Equal,
+            });
+            for piece in items.chunks(2_000) {
+                let mut arguments = MySqlArguments::default();
+                for (item, row, position) in piece {
+                    codec::bind(&mut arguments, item)?;
+                    self.bind_id(&mut arguments, *row)?;
+                    codec::bind(&mut arguments, &Value::Int(*position as i64))?;
+                }
+                self.run(connection, children::insert(&self.core.dialect, &child, piece.len()), arguments, piece.len()).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A moment or day as a table of others takes it.
+fn native(text: Option<String>, column: &Column) -> Result<Value> {
+    text.map(Value::Text).ok_or_else(|| {
+        let why = "a day before the year 0, which the table's column does not take";
+        Error::new(ErrorKind::InvalidValue, why).at_field(column.name)
+    })
+}
+
+/// Any value that a column of a type takes.
+fn anything(logical: &LogicalType) -> Value {
+    match logical {
+        LogicalType::Id | LogicalType::Ref(_) | LogicalType::Text { .. } | LogicalType::Category(_) => Value::Text(String::new()),
+        LogicalType::Bytes => Value::Bytes(Box::default()),
+        LogicalType::Uuid => Value::Bytes(Box::from([0; 16])),
+        LogicalType::Json => Value::Text("0".to_owned()),
+        LogicalType::List(_) => Value::Text("[]".to_owned()),
+        LogicalType::Vector(length) => Value::Vector(vec![1.0; *length as usize].into()),
+        _ => Value::Int(0),
+    }
+}
+
+/// Runs the statements that give rows written before a column existed its default.
+pub(super) async fn fill(core: &Core, connection: &mut MySqlConnection, part: &Part, column: &Column) -> Result<()> {
+    let Some((statement, value)) = super::table::fill(&core.dialect, part, column) else { return Ok(()) };
+    json::check(&core.dialect, &value, column.name)?;
+    run(connection, &statement).await?;
+    if children::has_child(column) {
+        for statement in children::fill(&core.dialect, part, column, &value) {
+            run(connection, &statement).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! OceanBase, seekdb included: the driver of [`mysql`](super::mysql), with vector columns and search.
+//!
+//! - The server has no collation that tells `a` from `a `: text lies in columns of bytes (`VARBINARY`, `LONGBLOB`).
+//! - A field of placement `VectorIndex` has two columns: its own keeps the numbers bit by bit (the server shows those of its
+//!   type `VECTOR` with six digits), the one beside it is searched. Without an index a search is exact. `index = hnsw(m = 16,
+//!   ef_construction = 200, ef_search = 64)` makes it approximate; the filter stands in the same statement. Where the index
+//!   finds fewer than `k`, the search runs again without it; `exact()` never uses it.
+//! - At most 16,000 dimensions.
+
+mod vectors;
+
+use std::sync::Arc;
+
+use super::mysql::{Server, open_as};
+use super::network::{Options, connection_options};
+use crate::driver::Driver;
+use crate::error::Result;
+
+pub use super::network::Tls;
+
+/// Connects to OceanBase 4.3.5 or later in MySQL mode, or to seekdb. Nothing secret in it ever prints.
+///
+/// ```no_run
+/// use heavenbase::backends::OceanBase;
+/// let main = OceanBase::url("mysql://user%40tenant:password@db.example:2881/shop");
+/// ```
+#[derive(Clone, Debug)]
+pub struct OceanBase {
+    options: Options,
+}
+
+impl From<Options> for OceanBase {
+    fn from(options: Options) -> Self {
+        OceanBase { options }
+    }
+}
+
+connection_options!(
+    OceanBase,
+    "A database at an address: `mysql://user:password@host:port/database`; the `@` of `user@tenant` is written `%40`."
+);
+
+impl super::Connect for OceanBase {
+    async fn connect(self) -> Result<Arc<dyn Driver>> {
+        open_as(self.options, "oceanbase", Some(Server::OceanBase), Some(&vectors::HnswVectors)).await
+    }
+}
