@@ -78,6 +78,10 @@ const NOT_UNIQUE: Manners = Manners { unique: false, ..ALL };
 #[cfg(feature = "milvus")]
 const FEW_COLUMNS: Manners = Manners { most_columns: 24, ..ALL };
 
+/// Keeps everything, but -0.0 as 0.0.
+#[cfg(feature = "mysql")]
+const NO_NEGATIVE_ZERO: Manners = Manners { negative_zero: false, ..ALL };
+
 /// Keeps everything but U+0000 in text.
 #[cfg(feature = "postgres")]
 const NO_NUL: Manners = Manners { nul: false, ..ALL };
@@ -122,7 +126,9 @@ pub fn all() -> Vec<Tested> {
         #[cfg(feature = "pgvector")]
         "pgvector" = "pgvector", Some("HEAVENBASE_TEST_PGVECTOR"), NO_NUL, true, |place| backends::PgVector::url(place.address);
         #[cfg(feature = "mysql")]
-        "mysql" = "mysql", Some("HEAVENBASE_TEST_MYSQL"), ALL, true, |place| backends::MySql::url(place.address);
+        "mariadb" = "mysql", Some("HEAVENBASE_TEST_MYSQL"), NO_NEGATIVE_ZERO, true, |place| backends::MySql::url(place.address);
+        #[cfg(feature = "mysql")]
+        "mysql" = "mysql", Some("HEAVENBASE_TEST_MYSQL9"), ALL, true, |place| backends::MySql::url(place.address);
         #[cfg(feature = "oceanbase")]
         "oceanbase" = "oceanbase", Some("HEAVENBASE_TEST_OCEANBASE"), ALL, true, |place| backends::OceanBase::url(place.address);
     }

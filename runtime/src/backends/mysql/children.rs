@@ -1,11 +1,9 @@
 //! Tables beside a part's, one row a word or a list's item: `(item, owner, position)`, found by item. The words are those of
 //! [`types::words`](crate::types::words): the servers' own full-text indexes split, fold and drop words as they are set up.
 
-use std::collections::BTreeSet;
-
 use super::dialect::{MySqlDialect, SHORT};
 use super::list;
-use crate::backends::sql::{HasTest, Sql, Statement, Term, ddl};
+use crate::backends::sql::{Dialect, HasTest, Sql, Statement, Term, ddl};
 use crate::capability::Placement;
 use crate::error::Result;
 use crate::filter::{Condition, Filter};
@@ -15,8 +13,11 @@ use crate::types::{Value, words};
 /// Longest item that is kept letter by letter, in bytes. Longer ones become a digest.
 const LONGEST: usize = 512;
 
-/// Most tables of words and items that one statement joins; servers stop at 61.
-const MOST_TABLES: usize = 40;
+/// Most words of one test that are joined, the rarest first; more are counted instead, which reads all that was found of each.
+const JOINED: usize = 6;
+
+/// Most tables of words and items that one statement joins; servers stop at 61, and plan long before that.
+const MOST_TABLES: usize = 24;
 
 /// The columns that have such a table.
 pub(super) fn has_child(column: &Column) -> bool {
@@ -72,6 +73,41 @@ fn owners<'d>(sql: &mut Sql<'d>, part: &Part, child: &str) {
     sql.push(" IN (SELECT w0.`owner` FROM ").name(child).push(" w0");
 }
 
+/// Whether there are rows of all of these keys.
+fn all_of(sql: &mut Sql<'_>, part: &Part, child: &str, keys: Vec<Value>) -> Result<()> {
+    let mut different: Vec<Value> = Vec::with_capacity(keys.len());
+    for key in keys {
+        if !different.contains(&key) {
+            different.push(key);
+        }
+    }
+    let number = different.len();
+    sql.push("(");
+    if number <= JOINED {
+        sql.list(different, " AND ", |sql, key| {
+            owners(sql, part, child);
+            sql.push(" WHERE w0.`item` = ").bind(key).push(")");
+            Ok(())
+        })?;
+    } else {
+        owners(sql, part, child);
+        any_item(sql, different)?;
+        sql.push(" GROUP BY w0.`owner` HAVING COUNT(DISTINCT w0.`item`) = ").number(number).push(")");
+    }
+    sql.push(")");
+    Ok(())
+}
+
+fn any_item(sql: &mut Sql<'_>, keys: Vec<Value>) -> Result<()> {
+    sql.push(" WHERE w0.`item` IN (");
+    sql.list(keys, ", ", |sql, key| {
+        sql.bind(key);
+        Ok(())
+    })?;
+    sql.push(")");
+    Ok(())
+}
+
 /// Whether all words occur, or stand side by side in this order.
 pub(super) fn words_test(
     sql: &mut Sql<'_>,
@@ -82,26 +118,34 @@ pub(super) fn words_test(
     phrase: bool,
 ) -> Result<()> {
     let child = table(dialect, part, column);
-    sql.push("(");
-    if phrase {
+    let keys: Vec<Value> = wanted.iter().map(|word| key(word)).collect();
+    dialect.check_parameters(sql, keys.len())?;
+    if !phrase {
+        return all_of(sql, part, &child, keys);
+    }
+    if keys.len() <= JOINED {
         owners(sql, part, &child);
-        for (i, word) in wanted.iter().enumerate().skip(1) {
-            sql.push(" JOIN ").name(&child).push(" w").number(i).push(" ON w").number(i).push(".`item` = ").bind(key(word));
+        let (mut first, mut others) = (None, Vec::new());
+        for (i, key) in keys.into_iter().enumerate() {
+            if i == 0 { first = Some(key) } else { others.push((i, key)) }
+        }
+        for (i, key) in others {
+            sql.push(" JOIN ").name(&child).push(" w").number(i).push(" ON w").number(i).push(".`item` = ").bind(key);
             sql.push(" AND w").number(i).push(".`owner` = w0.`owner` AND w").number(i).push(".`position` = w0.`position` + ").number(i);
         }
-        if let Some(first) = wanted.first() {
-            sql.push(" WHERE w0.`item` = ").bind(key(first));
-        }
-        sql.push("))");
+        sql.push(" WHERE w0.`item` = ").bind(first.unwrap_or_default()).push(")");
         return Ok(());
     }
-    let different: BTreeSet<&String> = wanted.iter().collect();
-    sql.list(different, " AND ", |sql, word| {
-        owners(sql, part, &child);
-        sql.push(" WHERE w0.`item` = ").bind(key(word)).push(")");
+    // Each word says where the phrase would begin; where all of them agree, it does.
+    let number = keys.len();
+    Term::id(part).write_column(sql);
+    sql.push(" IN (SELECT w.`owner` FROM (");
+    sql.list(keys.into_iter().enumerate(), " UNION ALL ", |sql, (i, key)| {
+        sql.push("SELECT w0.`owner`, w0.`position` - ").number(i).push(" AS `start` FROM ").name(&child);
+        sql.push(" w0 WHERE w0.`item` = ").bind(key);
         Ok(())
     })?;
-    sql.push(")");
+    sql.push(") w GROUP BY w.`owner`, w.`start` HAVING COUNT(*) = ").number(number).push(")");
     Ok(())
 }
 
@@ -115,18 +159,13 @@ pub(super) fn list_test(
     items: &[Value],
 ) -> Result<()> {
     let child = table(dialect, part, column);
-    let groups: Vec<&[Value]> = if test == HasTest::Any { vec![items] } else { items.chunks(1).collect() };
-    sql.push("(");
-    sql.list(groups, " AND ", |sql, group| {
-        owners(sql, part, &child);
-        sql.push(" WHERE w0.`item` IN (");
-        sql.list(group, ", ", |sql, item| {
-            sql.bind(item_key(item));
-            Ok(())
-        })?;
-        sql.push("))");
-        Ok(())
-    })?;
+    let keys: Vec<Value> = items.iter().map(item_key).collect();
+    dialect.check_parameters(sql, keys.len())?;
+    if test == HasTest::All {
+        return all_of(sql, part, &child, keys);
+    }
+    owners(sql, part, &child);
+    any_item(sql, keys)?;
     sql.push(")");
     Ok(())
 }
@@ -136,12 +175,13 @@ pub(super) fn fit(part: &Part, filter: &Filter) -> bool {
     let mut tables = 0;
     filter.for_each_test(&mut |test| {
         let child = part.column(&test.field).is_some_and(|(_, column)| has_child(column));
-        tables += match &test.condition {
-            Condition::Matches(text) | Condition::Phrase(text) if child => words(text).count(),
+        let joined = match &test.condition {
+            Condition::Matches(text) | Condition::Phrase(text) if child => words(text).take(JOINED + 1).count(),
             Condition::HasAll(items) if child => items.len(),
             Condition::Has(_) | Condition::HasAny(_) if child => 1,
             _ => 0,
         };
+        tables += if joined > JOINED { 1 } else { joined };
     });
     tables <= MOST_TABLES
 }
@@ -187,7 +227,7 @@ pub(super) fn fill(dialect: &MySqlDialect, part: &Part, column: &Column, value: 
     let one = |(position, item): (usize, Value)| {
         let mut sql = Sql::new(dialect);
         sql.push("INSERT INTO ").name(&child).push(" (`item`, `owner`, `position`) SELECT ").bind(item).push(", t.").name(part.id_column());
-        sql.push(", ").number(position).push(" FROM ").name(&part.table).push(" t");
+        sql.push(", ").number(position).push(" FROM ").table(part).push(" t");
         sql.finish()
     };
     items(value).into_iter().enumerate().map(one).collect()

@@ -5,6 +5,7 @@ use sqlx::{Arguments, Decode, MySql, Row, ValueRef};
 
 use super::{json, list};
 use crate::error::{Error, ErrorKind, Result};
+use crate::schema::Part;
 use crate::types::{Date, Decimal, Duration, Id, LogicalType, Timestamp, Uuid, Value};
 
 /// Binds a value, already in stored form, to the next placeholder.
@@ -143,9 +144,11 @@ pub(super) fn read_text(row: &MySqlRow, position: usize) -> Result<String> {
     text(row.try_get_raw(position).map_err(|_| corrupt())?).map(str::to_owned)
 }
 
-/// Reads an id.
-pub(super) fn read_id(row: &MySqlRow, position: usize) -> Result<Id> {
-    read_text(row, position).map(Id::from)
+/// Reads an id: the text of the row's key.
+pub(super) fn read_id(row: &MySqlRow, position: usize, part: &Part) -> Result<Id> {
+    let kind = part.key().kind;
+    let key = read(row, position, &kind.logical(), false)?;
+    kind.id(key).ok_or_else(|| corrupt().at_field(crate::schema::ID_COLUMN))
 }
 
 /// Reads a whole number.

@@ -95,5 +95,5 @@ pub(in crate::backends) async fn open(
         server => format!("{} {}", server.name(), version.split(['-', '+']).next().unwrap_or(&version)),
     };
     let dialect = MySqlDialect { kind, server, vectors };
-    Ok(Arc::new(MySqlDriver::new(Core { pool: pool.connect_lazy_with(connect), dialect, packet }, engine)))
+    Ok(Arc::new(MySqlDriver::new(Core { pool: pool.connect_lazy_with(connect.statement_cache_capacity(server.prepared())), dialect, packet }, engine)))
 }

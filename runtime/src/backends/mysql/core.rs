@@ -78,7 +78,7 @@ impl Core {
         page.versions.reserve(rows.len());
         page.values.reserve(rows.len() * columns.len());
         for row in &rows {
-            page.ids.push(codec::read_id(row, 0)?);
+            page.ids.push(codec::read_id(row, 0, part)?);
             page.versions.push(codec::read_whole(row, 1)?);
             for (i, &position) in columns.iter().enumerate() {
                 let column = &part.columns[position];

@@ -8,8 +8,8 @@ use crate::capability::Placement;
 use crate::driver::{AggregateFunction, NearQuery, native_only};
 use crate::error::Result;
 use crate::filter::{Condition, Segment, Target, Test};
-use crate::schema::{Column, Part};
-use crate::types::{Id, Json, LogicalType, Value};
+use crate::schema::{Column, KeyKind, Part};
+use crate::types::{Json, LogicalType, Value};
 
 /// Longest text, in characters, that lies in a column of a bounded type.
 pub(super) const SHORT: u32 = 255;
@@ -21,6 +21,9 @@ pub(super) const SORTED: u32 = 65_535;
 pub(in crate::backends) trait Vectors: Send + Sync + 'static {
     /// Name and type of the column that is searched. It lies beside the field's own, which keeps the numbers bit by bit.
     fn beside(&self, column: &Column) -> Option<(String, String)>;
+
+    /// The numbers as that column takes them.
+    fn bound(&self, numbers: &[f32]) -> Value;
 
     /// Whether a column has an index that a search takes.
     fn is_indexed(&self, column: &Column) -> bool;
@@ -127,14 +130,6 @@ impl MySqlDialect {
         Ok(())
     }
 
-    /// Writes a term; by bytes where it is the text of a table that HeavenBase did not create.
-    fn write(&self, sql: &mut Sql<'_>, term: &Term<'_>) -> Result<()> {
-        if term.part.is_mapped() && !term.length && is_text(&term.logical()) {
-            return self.by_bytes(sql, &|sql| term.write(sql));
-        }
-        term.write(sql)
-    }
-
     /// The type of a column that is not short: see [`column_type`](Dialect::column_type).
     pub(super) fn long_text(&self) -> &'static str {
         match self.server {
@@ -238,7 +233,7 @@ impl Dialect for MySqlDialect {
     }
 
     fn compare(&self, sql: &mut Sql<'_>, term: &Term<'_>, how: Comparison, value: &Value) -> Result<()> {
-        if !term.part.is_mapped() {
+        if !term.part.is_mapped() || term.length {
             term.write(sql)?;
             sql.push(how.text()).bind(self.stored(&term.logical(), value.clone()));
             return Ok(());
@@ -246,60 +241,95 @@ impl Dialect for MySqlDialect {
         let Some(operand) = self.mapped_operand(value) else {
             // Earlier than everything that is there.
             if matches!(how, Comparison::Gt | Comparison::Ge | Comparison::Ne) {
-                term.write(sql)?;
+                term.write_column(sql);
                 sql.push(" IS NOT NULL");
             } else {
                 sql.push("1 = 0");
             }
             return Ok(());
         };
-        self.write(sql, term)?;
+        // Compared as it is too, so that the column's own index serves.
+        let index = how == Comparison::Eq && is_text(&term.logical()) && !term.is_derived_id();
+        if index {
+            sql.push("(");
+            term.write_column(sql);
+            sql.push(" = ").bind(operand.clone()).push(" AND ");
+        }
+        term.write(sql)?;
         sql.push(how.text());
         match value {
             Value::Timestamp(_) => sql.push("CAST(").bind(operand).push(" AS DATETIME(6))"),
             Value::Date(_) => sql.push("CAST(").bind(operand).push(" AS DATE)"),
             _ => sql.bind(operand),
         };
+        sql.push(if index { ")" } else { "" });
         Ok(())
     }
 
     fn is_member(&self, sql: &mut Sql<'_>, term: &Term<'_>, members: &[Value]) -> Result<()> {
-        self.check_parameters(sql, members.len())?;
-        if term.part.is_mapped() {
+        let among = |sql: &mut Sql<'_>| {
+            sql.push(" IN (");
+            sql.list(members, ", ", |sql, member| {
+                sql.bind(self.stored(&term.logical(), member.clone()));
+                Ok(())
+            })?;
+            sql.push(")");
+            Ok(())
+        };
+        let mapped = term.part.is_mapped() && !term.length;
+        if mapped && matches!(members.first(), Some(Value::Timestamp(_) | Value::Date(_))) {
+            self.check_parameters(sql, members.len())?;
             sql.push("(");
             sql.list(members, " OR ", |sql, member| self.compare(sql, term, Comparison::Eq, member))?;
             sql.push(")");
             return Ok(());
         }
+        if !mapped || !is_text(&term.logical()) {
+            self.check_parameters(sql, members.len())?;
+            term.write(sql)?;
+            return among(sql);
+        }
+        self.check_parameters(sql, members.len() * 2)?;
+        sql.push("(");
+        term.write_column(sql);
+        among(sql)?;
+        sql.push(" AND ");
         term.write(sql)?;
-        sql.push(" IN (");
-        sql.list(members, ", ", |sql, member| {
-            sql.bind(self.stored(&term.logical(), member.clone()));
-            Ok(())
-        })?;
+        among(sql)?;
         sql.push(")");
         Ok(())
     }
 
-    fn id_is_one_of(&self, sql: &mut Sql<'_>, part: &Part, ids: &[Id]) -> Result<()> {
-        if ids.is_empty() {
-            sql.push("1 = 0");
-            return Ok(());
+    fn existing_text(&self, sql: &mut Sql<'_>, term: &Term<'_>) {
+        sql.push(self.server.open_text());
+        term.write_column(sql);
+        sql.push(self.server.close_text());
+    }
+
+    fn key_text(&self, sql: &mut Sql<'_>, part: &Part) {
+        sql.push(self.server.open_text());
+        if part.key().kind == KeyKind::Uuid {
+            sql.push("LOWER(CONCAT(");
+            for (i, (from, length)) in [(1, 8), (9, 4), (13, 4), (17, 4), (21, 12)].into_iter().enumerate() {
+                sql.push(if i > 0 { ", '-', SUBSTR(HEX(" } else { "SUBSTR(HEX(" });
+                Term::key(part).write_column(sql);
+                sql.push("), ").number(from).push(", ").number(length).push(")");
+            }
+            sql.push("))");
+        } else {
+            sql.push("CAST(");
+            Term::key(part).write_column(sql);
+            sql.push(" AS CHAR)");
         }
-        self.check_parameters(sql, ids.len())?;
-        // A mapped id may be of any collation; asked for as it is, its index serves, and what came too much is left out.
-        Term::id(part).write_column(sql);
-        sql.push(" IN (");
-        sql.list(ids, ", ", |sql, id| {
-            self.bind_text(sql, id.as_str());
-            Ok(())
-        })?;
-        sql.push(")");
-        Ok(())
+        sql.push(self.server.close_text());
+    }
+
+    fn sorts_uuids_by_bytes(&self) -> bool {
+        true
     }
 
     fn text_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, test: TextTest<'_>) -> Result<()> {
-        text_test(sql, self, &|sql| term.write(sql), !term.part.is_mapped(), test)
+        text_test(sql, self, &|sql| term.write(sql), true, test)
     }
 
     fn words_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, words: &[String], phrase: bool) -> Result<()> {
@@ -389,22 +419,18 @@ impl Dialect for MySqlDialect {
     fn order_key(&self, sql: &mut Sql<'_>, term: &Term<'_>, descending: bool) -> Result<()> {
         // Null is the least value: last where the greatest come first.
         if term.nullable() && !descending {
-            self.write(sql, term)?;
+            term.write_column(sql);
             sql.push(" IS NULL, ");
         }
-        self.write(sql, term)?;
+        term.write_order(sql)?;
         sql.push(if descending { " DESC" } else { " ASC" });
-        Ok(())
-    }
-
-    fn order_by_id(&self, sql: &mut Sql<'_>, part: &Part) {
-        if part.is_mapped() {
-            sql.push(self.server.open_text());
-            Term::id(part).write_column(sql);
-            sql.push(self.server.close_text());
-            return;
+        if self.server == Server::MariaDb && matches!(term.logical(), LogicalType::Text { .. }) {
+            // Its sort fills short texts up with U+0000, and takes them for those that end in it.
+            sql.push(", LENGTH(");
+            term.write_column(sql);
+            sql.push(if descending { ") DESC" } else { ")" });
         }
-        Term::id(part).write_column(sql);
+        Ok(())
     }
 
     fn measure(&self, sql: &mut Sql<'_>, function: AggregateFunction, term: Option<&Term<'_>>) -> Result<()> {
@@ -414,7 +440,7 @@ impl Dialect for MySqlDialect {
         };
         let by = |sql: &mut Sql<'_>, open: &'static str, close: &'static str| {
             sql.push(open);
-            self.write(sql, term)?;
+            term.write(sql)?;
             sql.push(close);
             Ok(())
         };

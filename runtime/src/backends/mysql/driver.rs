@@ -79,9 +79,11 @@ impl Driver for MySqlDriver {
     }
 
     fn fetch_one<'a>(&'a self, part: &'a Arc<Part>, id: &'a Id, columns: &'a [usize]) -> Reply<'a, Page> {
+        let key = part.key().kind;
+        let Some(value) = key.value(id) else { return Reply::ready(Ok(Page::new(columns.len()))) };
         Reply::later(async move {
             let text = select::fetch_one(&self.core.dialect, part, columns)?;
-            let values = [self.core.dialect.stored_text(id.as_str().to_owned())];
+            let values = [self.core.dialect.stored(&key.logical(), value)];
             let page = self.core.page(part, &text, &values, columns, false).await?;
             // A table of others may compare its ids in its own way.
             Ok(if part.is_mapped() { page.arranged(std::slice::from_ref(id)) } else { page })

@@ -12,7 +12,7 @@ use sqlx::{Connection, MySql};
 
 use super::core::{Core, define, execute, run};
 use super::table::{self, Table};
-use super::{children, codec, failure, write};
+use super::{children, codec, existing, failure, write};
 use crate::backends::network::failure::Phase;
 use crate::backends::sql::manifest::{self, Manifest};
 use crate::backends::sql::{Sql, Statement, ddl};
@@ -88,7 +88,7 @@ impl Alone {
             }
             connection.close_on_drop();
         };
-        let lock = own("SELECT GET_LOCK(CONCAT('heavenbase ', SHA1(DATABASE())), ?)", vec![Value::Int(PATIENCE)]);
+        let lock = own("SELECT GET_LOCK(CONCAT('heavenbase ', LEFT(SHA2(DATABASE(), 256), 40)), ?)", vec![Value::Int(PATIENCE)]);
         let rows = run(&mut connection, &lock).await?;
         match rows.first().map(|row| codec::read_whole(row, 0)) {
             Some(Ok(1)) => Ok(Alone(connection)),
@@ -97,7 +97,7 @@ impl Alone {
     }
 
     async fn done(mut self) -> Result<()> {
-        let free = own("SELECT RELEASE_LOCK(CONCAT('heavenbase ', SHA1(DATABASE())))", Vec::new());
+        let free = own("SELECT RELEASE_LOCK(CONCAT('heavenbase ', LEFT(SHA2(DATABASE(), 256), 40)))", Vec::new());
         if run(&mut self.0, &free).await.is_err() {
             // What holds the lock must not go back into the pool.
             self.0.close_on_drop();
@@ -111,7 +111,7 @@ pub(super) async fn ensure(core: &Core, part: &Part) -> Result<Ensured> {
     table::check(&core.dialect, part)?;
     if part.is_mapped() {
         let mut connection = core.pool.acquire().await.map_err(|cause| failure::error(cause, Phase::Write))?;
-        return mapped(&mut connection, part).await;
+        return existing::check(&mut connection, part).await;
     }
     let mut alone = Alone::new(core).await?;
     let ensured = ensure_alone(core, &mut alone.0, part).await;
@@ -159,7 +159,7 @@ async fn ensure_alone(core: &Core, connection: &mut MySqlConnection, part: &Part
             let there = names(connection, KEYS, &part.table).await?;
             for (name, key) in lies.keys().into_iter().filter(|(name, _)| !there.contains(name)) {
                 let mut sql = Sql::new(&core.dialect);
-                sql.push("ALTER TABLE ").name(&part.table).push(" ADD ").push_type(&key.text);
+                sql.push("ALTER TABLE ").table(part).push(" ADD ").push_type(&key.text);
                 define(connection, sql.finish()).await.map_err(|error| error.with("key", name).of_entity(part.entity.name))?;
             }
             vector_indexes(core, connection, part, &there).await?;
@@ -209,7 +209,7 @@ async fn add(
     // What was derived goes first.
     for (name, _) in additions.iter().rev().filter(|(name, _)| there.contains(name)) {
         let mut sql = Sql::new(&core.dialect);
-        sql.push("ALTER TABLE ").name(&part.table).push(" DROP COLUMN ").name(name);
+        sql.push("ALTER TABLE ").table(part).push(" DROP COLUMN ").name(name);
         define(connection, sql.finish()).await?;
     }
     for (_, statement) in additions {
@@ -230,30 +230,6 @@ async fn remove(core: &Core, connection: &mut MySqlConnection, part: &Part) -> R
     define(connection, ddl::drop_table(&core.dialect, &part.table)).await?;
     execute(connection, &manifest::remove(&core.dialect, part)).await?;
     execute(connection, &mark_statement(core, part, false)).await.map(drop)
-}
-
-/// A table that exists already: its columns must be there, and it is left as it is.
-async fn mapped(connection: &mut MySqlConnection, part: &Part) -> Result<Ensured> {
-    let refuse = |why: String| Error::new(ErrorKind::SchemaMismatch, why).of_entity(part.entity.name);
-    if !is_there(connection, &part.table).await? {
-        return Err(refuse(format!("the table `{}` that the entity maps is not there", part.table)));
-    }
-    let found = names(connection, COLUMNS, &part.table).await?;
-    let has = |wanted: &str| found.iter().any(|name| name.eq_ignore_ascii_case(wanted));
-    if !has(part.id_column()) {
-        let why = format!("the table `{}` has no column `{}` for the id: name it with id_column = …", part.table, part.id_column());
-        return Err(refuse(why));
-    }
-    for column in &part.columns {
-        if !has(&column.physical) {
-            return Err(refuse(format!("the table `{}` has no column `{}`", part.table, column.physical)).at_field(column.name));
-        }
-        if children::has_child(column) {
-            let why = "a mapped table has no table of words or items beside it: store the field as InlineColumn".to_owned();
-            return Err(refuse(why).at_field(column.name));
-        }
-    }
-    Ok(Ensured::default())
 }
 
 /// Drops the part and what belongs to it. A mapped table stays.

@@ -31,7 +31,7 @@ fn codes(cause: &dyn DatabaseError) -> Meaning {
             passing(ErrorKind::Unavailable, "the server takes no more connections: lower max_connections, or raise the server's")
         }
         1021 | 1026 | 1030 | 1114 | 1180 | 3675 | 4184 => passing(ErrorKind::Storage, "the server's disk is full or failing"),
-        1037 | 1038 | 1041 | 1461 | 4013 => {
+        1037 | 1038 | 1041 | 1461 | 4013 | 5930 => {
             passing(ErrorKind::LimitExceeded, "the server ran out of memory or reached a configured limit")
         }
         1153 | 1301 => plain(
@@ -77,7 +77,7 @@ pub(super) fn number(cause: &sqlx::Error) -> u16 {
 
 /// Whether another session stood in the way, and the same may work now.
 pub(super) fn is_conflict(cause: &sqlx::Error) -> bool {
-    matches!(number(cause), 1020 | 1205 | 1213 | 1412 | 3572 | 6001 | 6002 | 6003 | 6005)
+    matches!(number(cause), 1020 | 1213 | 1412 | 3572 | 6001 | 6002 | 6003 | 6005)
 }
 
 /// Whether the session's prepared statement is gone or no longer fits the table, and one prepared anew will.

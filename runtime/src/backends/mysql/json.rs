@@ -127,9 +127,9 @@ fn value_at(sql: &mut Sql<'_>, term: &Term<'_>, path: &[Segment]) {
     // To the servers, `[0]` of what is no array is the thing itself.
     sql.push("CASE WHEN ");
     for (i, &at) in indexes.iter().enumerate() {
-        sql.push(if i > 0 { " AND JSON_TYPE(" } else { "JSON_TYPE(" });
+        sql.push(if i > 0 { " AND CAST(JSON_TYPE(" } else { "CAST(JSON_TYPE(" });
         extract(sql, term, &path[..at]);
-        sql.push(") = 'ARRAY'");
+        sql.push(") AS CHAR) = 'ARRAY'");
     }
     sql.push(" THEN ");
     extract(sql, term, path);
@@ -143,17 +143,17 @@ fn text_at(sql: &mut Sql<'_>, term: &Term<'_>, path: &[Segment]) -> Result<()> {
     Ok(())
 }
 
-/// Opens a choice by the kind of the value.
+/// Opens a choice by the kind of the value; a `CAST`, because MySQL does not compare its collation with that of our words.
 fn kind(sql: &mut Sql<'_>, term: &Term<'_>, path: &[Segment]) {
-    sql.push("CASE JSON_TYPE(");
+    sql.push("CASE CAST(JSON_TYPE(");
     value_at(sql, term, path);
-    sql.push(")");
+    sql.push(") AS CHAR)");
 }
 
 fn is_null(sql: &mut Sql<'_>, term: &Term<'_>, path: &[Segment]) -> Result<()> {
-    sql.push("COALESCE(JSON_TYPE(");
+    sql.push("COALESCE(CAST(JSON_TYPE(");
     value_at(sql, term, path);
-    sql.push("), 'NULL') = 'NULL'");
+    sql.push(") AS CHAR), 'NULL') = 'NULL'");
     Ok(())
 }
 
@@ -253,7 +253,7 @@ fn compared(sql: &mut Sql<'_>, dialect: &MySqlDialect, term: &Term<'_>, path: &[
             // The words `false` and `true` order as what they stand for.
             kind(sql, term, path);
             sql.push(" WHEN 'BOOLEAN' THEN ");
-            text_at(sql, term, path)?;
+            dialect.by_bytes(sql, &|sql| text_at(sql, term, path))?;
             sql.push(how.text()).push(if *operand { "'true' END" } else { "'false' END" });
         }
         Json::String(operand) => {

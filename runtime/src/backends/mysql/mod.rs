@@ -8,6 +8,7 @@
 //!   mapped tables they are `DATETIME` or `TIMESTAMP`, and `DATE`.
 //! - Lists are JSON arrays. A list of placement `SideTable` and the words of a text of placement `InvertedIndex` have a table
 //!   beside the part's, found by item.
+//! - MariaDB keeps the float -0.0 as 0.0; in lists and JSON it keeps its sign there too.
 //! - JSON nests at most 31 levels on MariaDB and 99 on the others: a deeper value is refused with
 //!   [`InvalidValue`](crate::ErrorKind::InvalidValue), naming the field.
 //! - A row is at most as large as the server's `max_allowed_packet`: a larger one is refused, and the error says so.
@@ -19,6 +20,7 @@ mod core;
 mod dialect;
 mod driver;
 mod ensure;
+mod existing;
 mod failure;
 mod json;
 mod list;
@@ -38,6 +40,9 @@ use std::sync::Arc;
 
 use crate::driver::Driver;
 use crate::error::Result;
+
+#[diagnostic::do_not_recommend]
+impl super::MapsTables for MySql {}
 
 impl super::Connect for MySql {
     async fn connect(self) -> Result<Arc<dyn Driver>> {

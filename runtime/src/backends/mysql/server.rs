@@ -3,7 +3,7 @@
 //! | | MariaDB | MySQL | OceanBase |
 //! |---|---|---|---|
 //! | text compares by bytes, blanks at the end included | `utf8mb4_nopad_bin` | `utf8mb4_0900_bin` | no such collation: text lies as bytes |
-//! | a statement's time limit | `max_statement_time` | `max_execution_time` (reads) | `ob_query_timeout` |
+//! | a statement's time limit | `max_statement_time` | `max_execution_time` (reads; writes wait so long for a lock) | `ob_query_timeout` |
 //! | JSON nests | 31 levels | 99 | 99 |
 
 use std::time::Duration;
@@ -126,18 +126,34 @@ impl Server {
         }
     }
 
+    /// How many statements a session keeps prepared. OceanBase counts each as an open cursor, and lets a session have 50.
+    pub(super) fn prepared(self) -> usize {
+        match self {
+            Server::MariaDb | Server::MySql => 100,
+            Server::OceanBase => 30,
+        }
+    }
+
     /// The statements that every session begins with.
     pub(super) fn session(self, timeout: Duration) -> String {
         let collation = self.collation();
         let mut text = format!("SET NAMES utf8mb4 COLLATE {collation}, sql_mode = {SQL_MODE}, time_zone = '+00:00'");
         let millis = timeout.as_millis();
+        if millis > 0 && self != Server::OceanBase {
+            // MySQL's time limit is one of reads alone; a write mostly waits for locks.
+            text += &format!(", innodb_lock_wait_timeout = {}", millis.div_ceil(1000).min(1_000_000));
+        }
         match self {
             Server::MariaDb => {
                 // A long list of ids stays a list: as a table of its own it would be compared by another collation.
                 text += &format!(", max_statement_time = {}.{:03}, in_predicate_conversion_threshold = 0", millis / 1000, millis % 1000);
-                text += &format!(", max_sort_length = {SORTED}, sort_buffer_size = 8388608");
+                text += &format!(", max_sort_length = {SORTED}, sort_buffer_size = 8388608, optimizer_search_depth = 4");
             }
-            Server::MySql => text += &format!(", max_execution_time = {millis}, max_sort_length = {SORTED}, sort_buffer_size = 8388608"),
+            Server::MySql => {
+                text += &format!(", max_execution_time = {millis}, max_sort_length = {SORTED}, sort_buffer_size = 8388608");
+                // Tables of words are joined in numbers; trying every order would take longer than any of them.
+                text += ", optimizer_search_depth = 4";
+            }
             Server::OceanBase => {
                 // No limit is a year.
                 let micros = if millis == 0 { 31_536_000_000_000 } else { timeout.as_micros() };

@@ -120,17 +120,20 @@ impl<'p> Table<'p> {
 
     /// How each column of a group stands in its unique key: as a digest where the key would be too long.
     fn unique_key(&self, group: &[usize]) -> Vec<Unique> {
-        let wide = |position: usize| self.part.columns.get(position).map_or(0, |c| key_bytes(c).filter(|_| !self.is_long(c)).unwrap_or(KEY));
-        let total: usize = group.iter().map(|&position| wide(position)).sum();
-        let room = KEY / group.len().max(1);
-        let whole = |position: usize| if total <= KEY || wide(position) <= room.min(64) { Unique::Whole } else { Unique::Digest };
+        // A digest has 64 letters.
+        let short = |position: usize| self.part.columns.get(position).filter(|c| !self.is_long(c)).and_then(key_bytes);
+        let total: usize = group.iter().map(|&position| short(position).unwrap_or(64)).sum();
+        let whole = |position: usize| match short(position) {
+            Some(bytes) if total <= KEY || bytes <= 64 => Unique::Whole,
+            _ => Unique::Digest,
+        };
         group.iter().map(|&position| whole(position)).collect()
     }
 
     /// `CREATE TABLE`, with all keys but those of words, items and vectors.
     pub(super) fn create(&self) -> Statement {
         let mut sql = Sql::new(self.dialect);
-        sql.push("CREATE TABLE ").name(&self.part.table).push(" (").name(self.part.id_column()).push(" ");
+        sql.push("CREATE TABLE ").table(self.part).push(" (").name(self.part.id_column()).push(" ");
         sql.push_type(&self.dialect.short_text(SHORT)).push(" NOT NULL PRIMARY KEY, ").name(VERSION_COLUMN).push(" BIGINT NOT NULL");
         for column in ddl::storage_order(self.part) {
             for definition in self.definitions(column, !column.nullable) {
@@ -157,7 +160,7 @@ impl<'p> Table<'p> {
             };
             let name = names.iter().find(|name| definition.text.starts_with(&quoted(name))).cloned().unwrap_or_default();
             let mut sql = Sql::new(self.dialect);
-            sql.push("ALTER TABLE ").name(&self.part.table).push(" ADD COLUMN ").push_type(&definition.text);
+            sql.push("ALTER TABLE ").table(self.part).push(" ADD COLUMN ").push_type(&definition.text);
             (name, sql.finish())
         };
         definitions.into_iter().map(named).collect()
@@ -241,7 +244,7 @@ pub(super) fn check(dialect: &MySqlDialect, part: &Part) -> Result<()> {
 pub(super) fn fill(dialect: &MySqlDialect, part: &Part, column: &Column) -> Option<(Statement, Value)> {
     let value = column.default.map(|default| default()).filter(|value| !value.is_null())?;
     let mut sql = Sql::new(dialect);
-    sql.push("UPDATE ").name(&part.table).push(" SET ").name(&column.physical).push(" = ");
+    sql.push("UPDATE ").table(part).push(" SET ").name(&column.physical).push(" = ");
     sql.bind(dialect.stored(&column.logical, value.clone()));
     if let Value::Json(json) = &value {
         sql.push(", ").name(&json::digest_name(column)).push(" = ").bind(json::digest(json));

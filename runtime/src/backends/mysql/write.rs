@@ -15,8 +15,8 @@ use super::core::{Core, run};
 use super::{failure, json};
 use crate::backends::network::audited;
 use crate::backends::network::failure::Phase;
-use crate::backends::sql::{Sql, ddl, write};
-use crate::driver::{WriteBatch, WriteMode, WriteReport};
+use crate::backends::sql::{Dialect, Sql, ddl, write};
+use crate::driver::{WriteBatch, WriteMode, WriteReport, no_key};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, Part, VERSION_COLUMN};
 use crate::types::{Id, LogicalType, Value};
@@ -53,6 +53,8 @@ enum Source<'p> {
     Value(usize, &'p Column),
     /// The digest of the JSON value at this place.
     Digest(usize),
+    /// The vector at this place, as it is searched.
+    Searched(usize),
     /// Something that a column takes which is never null: the row is there, and keeps what it has.
     Anything(&'p Column),
 }
@@ -125,7 +127,13 @@ pub(super) async fn write(core: &Core, part: &Part, batch: &WriteBatch) -> Resul
 
 impl<'a> Writing<'a> {
     fn new(core: &'a Core, part: &'a Part, batch: &'a WriteBatch) -> Result<Self> {
-        let mut order: Vec<usize> = (0..batch.len()).collect();
+        let kind = part.key().kind;
+        let fresh = matches!(batch.mode, WriteMode::Insert | WriteMode::Upsert);
+        if fresh && batch.ids.iter().any(|id| kind.value(id).is_none()) {
+            return Err(no_key(kind).of_entity(part.entity.name));
+        }
+        // An id that no key has is of no row: it is missing.
+        let mut order: Vec<usize> = (0..batch.len()).filter(|&row| kind.value(&batch.ids[row]).is_some()).collect();
         order.sort_unstable_by(|&a, &b| batch.ids[a].cmp(&batch.ids[b]));
         let mut columns = Vec::with_capacity(batch.columns.len());
         for (i, &position) in batch.columns.iter().enumerate() {
@@ -133,7 +141,7 @@ impl<'a> Writing<'a> {
             let column = column.ok_or_else(|| Error::new(ErrorKind::Internal, "a column position outside of the part"))?;
             columns.push((column.physical.clone(), Source::Value(i, column)));
             if let Some((name, _)) = core.dialect.vectors.and_then(|vectors| vectors.beside(column)) {
-                columns.push((name, Source::Value(i, column)));
+                columns.push((name, Source::Searched(i)));
             }
             if column.logical == LogicalType::Json && !part.is_mapped() {
                 columns.push((json::digest_name(column), Source::Digest(i)));
@@ -242,18 +250,24 @@ impl<'a> Writing<'a> {
                 Value::Json(json) => codec::bind(arguments, &json::digest(json)),
                 _ => codec::bind(arguments, &Value::Null),
             },
+            Source::Searched(i) => match (&values[i], self.core.dialect.vectors) {
+                (Value::Vector(numbers), Some(vectors)) => codec::bind(arguments, &vectors.bound(numbers)),
+                _ => codec::bind(arguments, &Value::Null),
+            },
             Source::Anything(column) => codec::bind(arguments, &anything(&column.logical)),
         }
     }
 
     fn bind_id(&self, arguments: &mut MySqlArguments, row: usize) -> Result<()> {
-        codec::bind(arguments, &self.core.dialect.stored_text(self.batch.ids[row].as_str().to_owned()))
+        let kind = self.part.key().kind;
+        let key = kind.value(&self.batch.ids[row]).unwrap_or_default();
+        codec::bind(arguments, &self.core.dialect.stored(&kind.logical(), key))
     }
 
     /// `INSERT INTO … VALUES (…), …` with its values.
     fn rows(&self, rows: &[usize], columns: &[(String, Source<'_>)]) -> Result<(Sql<'_>, MySqlArguments)> {
         let mut sql = Sql::new(&self.core.dialect);
-        sql.push("INSERT INTO ").name(&self.part.table).push(" (").name(self.part.id_column());
+        sql.push("INSERT INTO ").table(self.part).push(" (").name(self.part.id_column());
         if self.versioned {
             sql.push(", ").name(VERSION_COLUMN);
         }
@@ -361,7 +375,7 @@ impl<'a> Writing<'a> {
     async fn update_one(&self, connection: &mut MySqlConnection, row: usize) -> Result<u64, Failed> {
         let mut sql = Sql::new(&self.core.dialect);
         let mut arguments = MySqlArguments::default();
-        sql.push("UPDATE ").name(&self.part.table).push(" SET ");
+        sql.push("UPDATE ").table(self.part).push(" SET ");
         if self.versioned {
             sql.name(VERSION_COLUMN).push(" = ?").push(if self.columns.is_empty() { "" } else { ", " });
             codec::bind(&mut arguments, &Value::Int(self.batch.version))?;
@@ -412,7 +426,7 @@ impl<'a> Writing<'a> {
     async fn remove(&self, connection: &mut MySqlConnection, rows: &[usize]) -> Result<(), Failed> {
         for piece in self.pieces(rows, 1) {
             let mut sql = Sql::new(&self.core.dialect);
-            sql.push("DELETE FROM ").name(&self.part.table).push(" WHERE ").name(self.part.id_column()).push(" IN (");
+            sql.push("DELETE FROM ").table(self.part).push(" WHERE ").name(self.part.id_column()).push(" IN (");
             children::placeholders(&mut sql, piece.len());
             sql.push(")");
             let mut arguments = MySqlArguments::default();
@@ -441,7 +455,8 @@ impl<'a> Writing<'a> {
             }
         }
         if matches!(self.batch.mode, WriteMode::Patch | WriteMode::Delete) {
-            found.report.missing = found.absent.clone();
+            let keyless = (0..self.batch.len()).filter(|row| !self.order.contains(row));
+            found.report.missing = if self.versioned { found.absent.clone() } else { found.absent.iter().copied().chain(keyless).collect() };
             found.report.missing.sort_unstable();
         }
         found.report.stale.sort_unstable();
@@ -458,7 +473,7 @@ impl<'a> Writing<'a> {
         let statement = write::versions(&self.core.dialect, self.part, &ids, suffix)?;
         let statement = super::core::query(&statement.text, &statement.values, self.cached && rows.len() <= PREPARED)?;
         let there = statement.fetch_all(connection).await.map_err(|cause| self.refused(cause))?;
-        there.iter().map(|row| Ok((codec::read_text(row, 0)?, codec::read_whole(row, 1)?))).collect()
+        there.iter().map(|row| Ok((codec::read_id(row, 0, self.part)?.into_string(), codec::read_whole(row, 1)?))).collect()
     }
 
     /// Makes the tables beside the part's say of the rows what their columns say.

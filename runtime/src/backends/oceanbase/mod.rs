@@ -40,6 +40,9 @@ connection_options!(
     "A database at an address: `mysql://user:password@host:port/database`; the `@` of `user@tenant` is written `%40`."
 );
 
+#[diagnostic::do_not_recommend]
+impl super::MapsTables for OceanBase {}
+
 impl super::Connect for OceanBase {
     async fn connect(self) -> Result<Arc<dyn Driver>> {
         open_as(self.options, "oceanbase", Some(Server::OceanBase), Some(&vectors::HnswVectors)).await

@@ -50,6 +50,10 @@ impl Vectors for HnswVectors {
         }
     }
 
+    fn bound(&self, numbers: &[f32]) -> Value {
+        text(numbers)
+    }
+
     fn is_indexed(&self, column: &Column) -> bool {
         column.placement == Placement::VectorIndex && column.index.is_some()
     }
@@ -66,7 +70,7 @@ impl Vectors for HnswVectors {
             return Err(invalid(format!("no index method `{}` here: use hnsw", index.method)));
         }
         let mut sql = Sql::new(dialect);
-        sql.push("CREATE VECTOR INDEX ").name(&ddl::index_name(dialect, part, &[column], false)).push(" ON ").name(&part.table);
+        sql.push("CREATE VECTOR INDEX ").name(&ddl::index_name(dialect, part, &[column], false)).push(" ON ").table(part);
         sql.push(" (").name(&name(column)).push(") WITH (distance=");
         sql.push(match column.metric.unwrap_or_default() {
             Metric::Cosine => "cosine",
