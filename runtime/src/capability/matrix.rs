@@ -16,8 +16,7 @@ pub const PROOFS: &[(&str, &str)] = &[
     ("milvus", "Milvus 2.3 and Lite 3.2, but for two schema cases"),
     ("postgres", "PostgreSQL 15"),
     ("pgvector", "PostgreSQL 18 with pgvector 0.8"),
-    ("mysql", "MariaDB 10.11, MySQL 9.7"),
-    ("oceanbase", "seekdb 1.4"),
+    ("mysql", "MariaDB 10.11"),
 ];
 
 /// The capability matrix as Markdown: a line an operation, a column a backend.
