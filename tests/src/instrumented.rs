@@ -9,6 +9,7 @@ use heavenbase::capability::{Backend, Ranks, Runs, Stores};
 use heavenbase::driver::{
     Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, Reply, SubQuery, WriteBatch, WriteReport,
 };
+use heavenbase::filter::Filter;
 use heavenbase::schema::Part;
 use heavenbase::types::Id;
 use heavenbase::{Error, ErrorKind, Result};
@@ -110,6 +111,13 @@ impl Driver for InstrumentedDriver {
     fn open(&self, part: Arc<Part>, query: Arc<SubQuery>) -> Result<Box<dyn PageStream>> {
         let inner = self.inner.open(part, query)?;
         Ok(Box::new(SlowStream { inner, controls: self.controls.clone() }))
+    }
+
+    fn estimate<'a>(&'a self, part: &'a Arc<Part>, filter: &'a Filter, cap: usize) -> Reply<'a, Option<u64>> {
+        Reply::later(async move {
+            asked(&self.controls).await;
+            self.inner.estimate(part, filter, cap).await
+        })
     }
 
     fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool {

@@ -79,6 +79,8 @@ bugs! {
     ScoreNegated;
     /// The search's ties by id descending.
     NearTiesReversed;
+    /// An estimate one below the truth.
+    EstimatesTooLittle;
     /// Every version wins.
     NoGuard;
     /// An equal version wins.
@@ -608,6 +610,12 @@ impl Driver for Simple {
     fn open(&self, part: Arc<Part>, query: Arc<SubQuery>) -> Result<Box<dyn PageStream>> {
         let page = self.rows(&part, &query)?;
         Ok(Box::new(PageVec::new(vec![page])))
+    }
+
+    fn estimate<'a>(&'a self, part: &'a Arc<Part>, filter: &'a Filter, _: usize) -> Reply<'a, Option<u64>> {
+        let count = self.with(part, |stored| Ok(stored.table.matching(part, filter, None).len() as u64));
+        let less = u64::from(self.has(Bug::EstimatesTooLittle));
+        Reply::ready(count.map(|count| Some(count.saturating_sub(less))))
     }
 
     fn plans_aggregate(&self, _: &Part, _: &Aggregate) -> bool {

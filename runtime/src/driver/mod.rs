@@ -17,13 +17,14 @@ pub use manifest::{Manifest, ManifestColumn};
 pub use page::{IdLookup, Page, PageStream, PageVec};
 pub use pushdown::{Pushdown, native_only, split_conjunction};
 pub use reply::Reply;
-pub use subquery::{Aggregate, AggregateFunction, Group, Measure, NearQuery, OrderKey, Position, SortKey, SubQuery};
+pub use subquery::{Aggregate, AggregateFunction, Group, Measure, NearQuery, OrderKey, Position, SortKey, SubQuery, best_first};
 pub use total::Total;
 pub use write::{WriteBatch, WriteMode, WriteReport, no_key};
 
 use std::sync::Arc;
 
 use crate::error::Result;
+use crate::filter::Filter;
 use crate::schema::{Naming, Part};
 use crate::types::Id;
 
@@ -93,6 +94,16 @@ pub trait Driver: Send + Sync + 'static {
     /// Starts a sub-query that [`plan`](Driver::plan) took whole. Pages come in the order it asks for: its order keys
     /// then id, its score then id, else id.
     fn open(&self, part: Arc<Part>, query: Arc<SubQuery>) -> Result<Box<dyn PageStream>>;
+
+    /// At most how many rows satisfy a filter, where finding out costs far less than reading their ids: an index knows, or
+    /// counting stops soon after `cap`. `None` where it does not, which is what a driver says that does nothing about it.
+    ///
+    /// A number up to `cap` is never below the truth, and is the truth when the filter is one test. A greater number says
+    /// no more than that there may be more rows than `cap`.
+    fn estimate<'a>(&'a self, part: &'a Arc<Part>, filter: &'a Filter, cap: usize) -> Reply<'a, Option<u64>> {
+        let _ = (part, filter, cap);
+        Reply::ready(Ok(None))
+    }
 
     /// Which part of an aggregation this driver takes: all of it or nothing.
     fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool;

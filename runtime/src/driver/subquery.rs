@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -85,6 +86,11 @@ pub struct NearQuery {
     pub k: usize,
     /// Whether recall must be 1.0.
     pub exact: bool,
+}
+
+/// The order of two scores, the greater first. 0.0 and -0.0 are one score: what comes first of them, the id decides.
+pub fn best_first(a: f64, b: f64) -> Ordering {
+    (b + 0.0).total_cmp(&(a + 0.0))
 }
 
 /// An aggregation over the rows of one part.

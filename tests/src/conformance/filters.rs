@@ -8,6 +8,7 @@ use heavenbase::filter::Filter;
 use heavenbase::types::Id;
 
 use super::context::{Context, Outcome};
+use super::estimate;
 use super::select::compare;
 use crate::check;
 use crate::data::{self, specs_of};
@@ -35,6 +36,7 @@ pub async fn single(context: &Context, class: &str) -> Outcome {
                 let query = SubQuery { filter, columns: columns(&mut random, part.columns.len()), ..SubQuery::default() };
                 *taken.get_or_insert(false) |= context.driver().plan(&part, &query).remainder.is_all();
                 compare(context, &part, &table, &query).await?;
+                estimate::holds(context, &part, &table, &mut random, &query.filter).await?;
             }
             check!(
                 taken != Some(false),
@@ -55,6 +57,7 @@ pub async fn trees(context: &Context, class: &str) -> Outcome {
         let filter = data::filter(&mut random, &part, &table, 3, context.setup.manners);
         let query = SubQuery { filter, columns: columns(&mut random, part.columns.len()), ..SubQuery::default() };
         compare(context, &part, &table, &query).await?;
+        estimate::holds(context, &part, &table, &mut random, &query.filter).await?;
     }
     Ok(())
 }
@@ -85,6 +88,7 @@ pub async fn mixed(context: &Context) -> Outcome {
                 query.offset = if random.chance(50) { random.below(20) } else { 0 };
             }
             compare(context, &part, &table, &query).await?;
+            estimate::holds(context, &part, &table, &mut random, &query.filter).await?;
         }
     }
     Ok(())
@@ -110,6 +114,7 @@ pub async fn ids(context: &Context) -> Outcome {
     for _ in 0..context.rounds(80) {
         let filter = data::filter(&mut random, &bare, &table, 2, context.setup.manners);
         let ids = random.chance(50).then(|| some_ids(&mut random, &table));
+        estimate::holds(context, &part, &table, &mut random, &filter).await?;
         compare(context, &part, &table, &SubQuery { filter, ids, columns: vec![0], ..SubQuery::default() }).await?;
     }
     Ok(())

@@ -5,6 +5,7 @@
 mod aggregates;
 mod context;
 mod durable;
+mod estimate;
 mod filters;
 mod many;
 mod metamorphic;

@@ -14,6 +14,7 @@ use super::{codec, query, text};
 use crate::capability::{Operation, Support, questions};
 use crate::driver::{Aggregate, AggregateFunction, Group, Measure};
 use crate::error::{Error, ErrorKind, Result};
+use crate::filter::Filter;
 use crate::schema::{Column, Part};
 use crate::types::{Json, LogicalType, Value, canonical_key};
 
@@ -71,6 +72,18 @@ pub(super) async fn run(shared: &Shared, part: &Part, wanted: &Aggregate) -> Res
         }
     }
     Ok(groups)
+}
+
+/// How many documents satisfy a filter, counted up to one more than `cap`.
+pub(super) async fn count(shared: &Shared, part: &Part, filter: &Filter, cap: usize) -> Result<u64> {
+    let api = &shared.api;
+    shared.before_search(&part.table, api.http.deadline()).await?;
+    // The server takes a number of 32 bits.
+    let most = cap.saturating_add(1).min(i32::MAX as usize);
+    let body = json!({ "size": 0, "query": matching(part, filter, None)?, "track_total_hits": most });
+    let found = api.search(&part.table, &body, api.http.deadline()).await?;
+    let total = found.hits.total.map_or(0, |total| total.value);
+    Ok(u64::try_from(total).unwrap_or_default())
 }
 
 /// Counts the groups by the keys and the column, and adds them up by the keys.

@@ -181,6 +181,14 @@ impl Driver for ElasticsearchDriver {
         Ok(Box::new(Stream::new(self.shared.clone(), part, query)))
     }
 
+    fn estimate<'a>(&'a self, part: &'a Arc<Part>, filter: &'a Filter, cap: usize) -> Reply<'a, Option<u64>> {
+        let taken = self.plan(part, &SubQuery { filter: filter.clone(), ..SubQuery::default() }).taken;
+        if taken.is_all() && !filter.is_all() {
+            return Reply::ready(Ok(None));
+        }
+        Reply::later(async move { aggregate::count(&self.shared, part, &taken, cap).await.map(Some) })
+    }
+
     fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool {
         aggregate::takes(part, wanted)
     }

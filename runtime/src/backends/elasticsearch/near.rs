@@ -12,7 +12,7 @@ use super::document::{field, is_approximate, source_of};
 use super::driver::Shared;
 use super::query::{every, exists};
 use super::search::matching;
-use crate::driver::{NearQuery, Page, SubQuery};
+use crate::driver::{self, NearQuery, Page, SubQuery};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Part;
 use crate::types::{Id, Json, Value};
@@ -33,7 +33,7 @@ struct Scored {
 }
 
 fn best_first(a: &Scored, b: &Scored) -> Ordering {
-    b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id))
+    driver::best_first(a.score, b.score).then_with(|| a.id.cmp(&b.id))
 }
 
 /// The nearest rows of those that match, best first.

@@ -8,6 +8,7 @@ use hashbrown::HashMap as FastMap;
 use parking_lot::RwLock;
 
 use super::aggregate::aggregate;
+use super::select;
 use super::store::{Store, View};
 use super::stream::{self, push_row};
 use crate::capability::{Operation, Support, questions};
@@ -16,6 +17,7 @@ use crate::driver::{
     WriteReport, native_only,
 };
 use crate::error::{Error, ErrorKind, Result};
+use crate::filter::Filter;
 use crate::schema::{Naming, Part};
 use crate::types::Id;
 
@@ -132,7 +134,7 @@ impl Driver for MemoryDriver {
     fn plan(&self, part: &Part, wanted: &SubQuery) -> Pushdown {
         // The kind of the part may be another backend's, which memory stands for in a rehearsal: no more than that one's
         // capabilities is taken.
-        let takes = |filter: &crate::filter::Filter| filter.all_tests(|test| native_only(part, test));
+        let takes = |filter: &Filter| filter.all_tests(|test| native_only(part, test));
         let mut pushdown = Pushdown::of_filter(wanted, &takes, "");
         let sorts = wanted.order.iter().all(|key| match key.key {
             SortKey::Id => true,
@@ -147,6 +149,10 @@ impl Driver for MemoryDriver {
 
     fn open(&self, part: Arc<Part>, query: Arc<SubQuery>) -> Result<Box<dyn PageStream>> {
         self.with_view(&part, |view| Ok(Box::new(stream::open(view, &query)?) as Box<dyn PageStream>))
+    }
+
+    fn estimate<'a>(&'a self, part: &'a Arc<Part>, filter: &'a Filter, cap: usize) -> Reply<'a, Option<u64>> {
+        Reply::ready(self.with_view(part, |view| select::estimate(&view.store.snapshot(), view, filter, cap)))
     }
 
     fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool {

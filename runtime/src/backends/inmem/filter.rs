@@ -260,7 +260,7 @@ impl Node {
     }
 
     /// Roughly, the nanoseconds a row.
-    fn cost(&self) -> usize {
+    pub(super) fn cost(&self) -> usize {
         match self {
             Node::And(parts) | Node::Or(parts) => parts.iter().map(Node::cost).sum(),
             Node::Not(inner) => inner.cost(),

@@ -1,5 +1,7 @@
 //! Which rows a sub-query is about: by ids, by a sorted column, or by reading columns.
 
+use std::cmp::Ordering;
+
 use super::column::Kind;
 use super::filter::{self, Node};
 use super::mask::Mask;
@@ -86,15 +88,79 @@ fn narrow(table: &Table, node: &Node, mut selection: Selection) -> Selection {
     selection
 }
 
-/// The fewest rows that one of the conjunction's tests leaves by an index, if they are few.
-fn best_candidates(table: &Table, column: &dyn Fn(&str) -> Option<usize>, filter: &Filter) -> Option<Vec<u32>> {
-    let tests: Vec<&Test> = match filter {
-        Filter::Test(test) => vec![test],
-        Filter::And(parts) => parts.iter().filter_map(|part| if let Filter::Test(test) = part { Some(test) } else { None }).collect(),
+/// How many rows a filter leaves at most: what indexes know of the tests that must all hold, else a count over columns
+/// where that is cheaper than reading the ids of `cap` rows. It is the number itself when the filter is one test.
+pub(super) fn estimate(table: &Table, view: &View, filter: &Filter, cap: usize) -> Result<Option<u64>> {
+    let column = |field: &str| view.part.column(field).and_then(|(position, _)| view.columns.get(position).copied());
+    if filter.is_all() {
+        return Ok(Some(table.len() as u64));
+    }
+    let known = tests_of(filter).into_iter().filter_map(|test| known_count(table, &column, test)).min();
+    if known.is_some() {
+        return Ok(known.map(|count| count as u64));
+    }
+    let node = filter::prepare(filter, &table.shape, &column)?;
+    // Nanoseconds on both sides: an id that is read costs some 60.
+    if node.cost().saturating_mul(table.len()) > cap.saturating_mul(60) {
+        return Ok(None);
+    }
+    Ok(Some(narrow(table, &node, Selection::of_all(table)).count as u64))
+}
+
+/// How many rows satisfy a test, by an index that has the answer without reading them.
+fn known_count(table: &Table, column: &dyn Fn(&str) -> Option<usize>, test: &Test) -> Option<usize> {
+    if test.target != Target::Value {
+        return None;
+    }
+    let Some(at) = column(&test.field) else {
+        let mut rows = by_id(table, &test.condition)?;
+        rows.sort_unstable();
+        rows.dedup();
+        return Some(rows.len());
+    };
+    let sorted = table.sorted.iter().find(|sorted| sorted.columns[0] == at)?;
+    let (tree, first, kind) = (&sorted.tree, &sorted.columns[..1], &table.shape[at].kind);
+    // Lists and JSON are sorted, though not by what their tests mean.
+    if *kind == Kind::Packed {
+        return None;
+    }
+    let usable = |value: &Value| !value.is_null() && kind.accepts(value) && !matches!(value, Value::Float(n) if n.is_nan());
+    let below = |value: &Value| tree.seek(|row| table.compare_key(first, row, &[value]));
+    let through = |value: &Value| tree.seek(|row| table.compare_key(first, row, &[value]).then(Ordering::Less));
+    let nulls = || tree.seek(|row| if table.is_null(row, first[0]) { Ordering::Greater } else { Ordering::Less });
+    let (from, to) = match &test.condition {
+        Condition::Eq(value) if usable(value) => (below(value), through(value)),
+        Condition::Lt(value) if usable(value) => (tree.start(), below(value)),
+        Condition::Le(value) if usable(value) => (tree.start(), through(value)),
+        Condition::Gt(value) if usable(value) => (through(value), nulls()),
+        Condition::Ge(value) if usable(value) => (below(value), nulls()),
+        Condition::Between(low, high) if usable(low) && usable(high) => (below(low), through(high)),
+        Condition::In(values) if values.iter().all(usable) => {
+            let mut ranges: Vec<_> = values.iter().map(|value| (below(value), through(value))).collect();
+            ranges.sort_unstable();
+            ranges.dedup();
+            return Some(ranges.into_iter().map(|(from, to)| tree.distance(from, to)).sum());
+        }
+        Condition::IsNull => (nulls(), tree.end()),
+        Condition::IsSome => (tree.start(), nulls()),
         _ => return None,
     };
+    Some(if from < to { tree.distance(from, to) } else { 0 })
+}
+
+/// The tests that must all hold.
+fn tests_of(filter: &Filter) -> Vec<&Test> {
+    match filter {
+        Filter::Test(test) => vec![test],
+        Filter::And(parts) => parts.iter().filter_map(|part| if let Filter::Test(test) = part { Some(test) } else { None }).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The fewest rows that one of the conjunction's tests leaves by an index, if they are few.
+fn best_candidates(table: &Table, column: &dyn Fn(&str) -> Option<usize>, filter: &Filter) -> Option<Vec<u32>> {
     let mut best: Option<Vec<u32>> = None;
-    for test in tests.into_iter().filter(|test| test.target == Target::Value) {
+    for test in tests_of(filter).into_iter().filter(|test| test.target == Target::Value) {
         let cap = best.as_ref().map_or(table.len() / 8, Vec::len);
         let rows = if test.field == ID_COLUMN && column(&test.field).is_none() {
             by_id(table, &test.condition)

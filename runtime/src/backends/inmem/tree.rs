@@ -83,6 +83,18 @@ impl Tree {
         }
     }
 
+    /// How many entries lie from one place to another that does not come before it: whole leaves are counted by their
+    /// lengths.
+    pub(super) fn distance(&self, from: Place, to: Place) -> usize {
+        let before = |place: Place| -> usize {
+            let Some(branch) = self.branches.get(place.branch) else { return 0 };
+            branch[..place.leaf].iter().map(|leaf| leaf.len()).sum::<usize>() + place.entry
+        };
+        let between = self.branches.get(from.branch..to.branch).unwrap_or_default();
+        let branches: usize = between.iter().flat_map(|branch| branch.iter()).map(|leaf| leaf.len()).sum();
+        (branches + before(to)).saturating_sub(before(from))
+    }
+
     /// Puts a row where it belongs; `compare` says how an entry stands to it.
     pub(super) fn insert(&mut self, row: u32, compare: impl Fn(u32) -> Ordering) {
         self.len += 1;
@@ -182,6 +194,11 @@ mod tests {
         }
         assert!(backwards.into_iter().eq(expected.iter().rev().copied()));
         for probe in [0, 1, 500, 49_999, 70_000, u32::MAX] {
+            let place = tree.seek(|entry| entry.cmp(&probe));
+            assert_eq!(tree.distance(tree.start(), place), expected.range(..probe).count());
+            assert_eq!(tree.distance(place, tree.end()), expected.range(probe..).count());
+            let third = tree.seek(|entry| entry.cmp(&(probe / 3)));
+            assert_eq!(tree.distance(third, place), expected.range(probe / 3..probe).count());
             assert_eq!(tree.get(tree.seek(|entry| entry.cmp(&probe))), expected.range(probe..).next().copied());
         }
     }

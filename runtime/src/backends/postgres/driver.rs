@@ -6,11 +6,12 @@ use super::core::Core;
 use super::{codec, ensure, failure, vectors, write};
 use crate::backends::network::Pages;
 use crate::backends::network::failure::Phase;
-use crate::backends::sql::{Dialect, aggregate, select};
+use crate::backends::sql::{Dialect, aggregate, estimate, select};
 use crate::driver::{
     Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, Reply, SubQuery, WriteBatch, WriteReport,
 };
 use crate::error::Result;
+use crate::filter::Filter;
 use crate::schema::{Naming, Part};
 use crate::types::Id;
 
@@ -101,6 +102,14 @@ impl Driver for PostgresDriver {
 
     fn open(&self, part: Arc<Part>, query: Arc<SubQuery>) -> Result<Box<dyn PageStream>> {
         Ok(Box::new(Pages::new(self.core.clone(), part, query)))
+    }
+
+    fn estimate<'a>(&'a self, part: &'a Arc<Part>, filter: &'a Filter, cap: usize) -> Reply<'a, Option<u64>> {
+        match estimate::estimate(&self.core.dialect, part, filter, cap) {
+            Ok(Some(statement)) => Reply::later(async move { self.core.count(&statement).await.map(Some) }),
+            Ok(None) => Reply::ready(Ok(None)),
+            Err(error) => Reply::ready(Err(error)),
+        }
     }
 
     fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool {

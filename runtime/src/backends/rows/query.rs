@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::{Contents, Row};
-use crate::driver::{NearQuery, OrderKey, Position, SortKey};
+use crate::driver::{NearQuery, OrderKey, Position, SortKey, best_first};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Program};
 use crate::schema::{ID_COLUMN, Part};
@@ -63,7 +63,7 @@ pub(crate) fn score(near: &NearQuery, row: &Row) -> Option<f64> {
 
 /// Best score first, then id.
 pub(crate) fn order_scores(a: &(Arc<Row>, f64), b: &(Arc<Row>, f64)) -> Ordering {
-    b.1.total_cmp(&a.1).then_with(|| a.0.id().cmp(b.0.id()))
+    best_first(a.1, b.1).then_with(|| a.0.id().cmp(b.0.id()))
 }
 
 /// The error of a damaged row that could belong to the answer, if there is one. Damaged rows that the ids or the tests

@@ -12,6 +12,7 @@
 pub mod aggregate;
 pub mod ddl;
 mod dialect;
+pub mod estimate;
 pub mod filter;
 pub mod manifest;
 #[cfg(feature = "_sqlx")]

@@ -8,11 +8,12 @@ use super::connection::Pool;
 use super::dialect::SQL;
 use super::stream::Stream;
 use super::{Sqlite, blocking, ensure, failure, read, write};
-use crate::backends::sql::{aggregate, select};
+use crate::backends::sql::{aggregate, estimate, select};
 use crate::driver::{
     Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, Reply, SubQuery, WriteBatch, WriteReport,
 };
 use crate::error::Result;
+use crate::filter::Filter;
 use crate::schema::{Naming, Part};
 use crate::types::Id;
 
@@ -142,6 +143,11 @@ impl Driver for SqliteDriver {
 
     fn open(&self, part: Arc<Part>, query: Arc<SubQuery>) -> Result<Box<dyn PageStream>> {
         Ok(Box::new(Stream::new(self.pool.clone(), part, query)?))
+    }
+
+    fn estimate<'a>(&'a self, part: &'a Arc<Part>, filter: &'a Filter, cap: usize) -> Reply<'a, Option<u64>> {
+        let count = |statement| self.pool.read(|connection| read::count(connection, &statement));
+        Reply::ready(estimate::estimate(&SQL, part, filter, cap).and_then(|statement| statement.map(count).transpose()))
     }
 
     fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool {

@@ -75,6 +75,15 @@ pub(super) fn bind<'s>(prepared: &'s mut CachedStatement<'_>, statement: &Statem
     Ok(prepared.raw_query())
 }
 
+/// The one number that a statement gives.
+pub(super) fn count(connection: &Connection, statement: &Statement) -> Result<u64> {
+    let mut prepared = connection.prepare_cached(&statement.text).map_err(failure::error)?;
+    let mut found = bind(&mut prepared, statement)?;
+    let row = found.next().map_err(failure::error)?;
+    let count = row.map_or(Ok(0), |row| row.get::<_, i64>(0)).map_err(failure::error)?;
+    Ok(u64::try_from(count).unwrap_or_default())
+}
+
 /// Runs an aggregation.
 pub(super) fn groups(connection: &Connection, part: &Part, query: &Aggregate) -> Result<Vec<Group>> {
     let statement = aggregate::aggregate(&SQL, part, query)?;

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::connection::Pool;
 use super::dialect::{SORTING, SQL, SqliteDialect};
 use super::read::{bind, push_row, read_column};
-use super::{blocking, failure};
+use super::{blocking, failure, read};
 use crate::backends::sql::{Sql, Statement, filter, select};
 use crate::driver::{Page, PageStream, Position, Reply, SortKey, SubQuery};
 use crate::error::Result;
@@ -118,14 +118,9 @@ impl Stream {
         filter::write_filter(&mut sql, &self.part, test)?;
         sql.push(" LIMIT ").number(FEW_ROWS + 1).push(")");
         let statement = sql.finish();
-        let count = self.pool.read(|connection| {
-            let mut prepared = connection.prepare_cached(&statement.text).map_err(failure::error)?;
-            let mut found = bind(&mut prepared, &statement)?;
-            let row = found.next().map_err(failure::error)?;
-            row.map_or(Ok(0), |row| row.get::<_, i64>(0)).map_err(failure::error)
-        })?;
+        let count = self.pool.read(|connection| read::count(connection, &statement))? as usize;
         // A limit that is soon reached in id order needs no sort.
-        Ok(count <= FEW_ROWS as i64 && self.left.is_none_or(|left| left as i64 >= count))
+        Ok(count <= FEW_ROWS && self.left.is_none_or(|left| left >= count))
     }
 }
 
