@@ -1,12 +1,14 @@
-//! The semi-join: find a side that is small by reading a bounded page of ids, push those ids to the other sides.
+//! The semi-join: the smallest side is read, its ids are pushed to the other sides.
 
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 
 use super::Context;
-use super::ids::{IdStream, both, difference};
+use super::ids::IdStream;
+use super::merge::{both, difference};
 use super::part::PartStream;
+use super::sizes::{PROBE_COST, Size, embedded, sizes};
 use crate::driver::SubQuery;
 use crate::error::Result;
 use crate::filter::Filter;
@@ -17,44 +19,122 @@ use crate::types::Id;
 pub(super) enum Candidates {
     /// All ids that satisfy every group, sorted: one side was small.
     Few(Vec<Id>),
-    /// No side was small: the groups' streams, from their start.
-    Many(Vec<IdStream>),
+    /// No side has at most the ids asked for.
+    Many(Sides),
 }
 
-/// Reads at most `cap` ids of every group, those on the network at the same time; the first side that ends below the
-/// cap is pushed to the others.
-pub(super) async fn probe(context: &Context, groups: &[Group], after: Option<&Id>, cap: usize) -> Result<Candidates> {
-    let mut sides: Vec<Side> = Vec::with_capacity(groups.len());
-    let remote = groups.iter().filter(|g| !embedded(context, g)).count() > 1;
-    if remote {
-        sides = try_join_all(groups.iter().map(|g| Side::read(context, g, after, cap))).await?;
+/// The sides of an AND of which none is small.
+pub(super) struct Sides {
+    sizes: Vec<Size>,
+    /// What was read of each side while looking for a small one.
+    read: Vec<Option<Side>>,
+}
+
+/// Finds a side of at most `cap` ids and pushes those to the others. Estimates come first; only sides of which no driver
+/// knows the size are read to see whether they end below the cap. Sizes are wanted up to `known`, at least `cap`.
+pub(super) async fn probe(context: &Context, groups: &[Group], after: Option<&Id>, cap: usize, known: usize) -> Result<Candidates> {
+    let sizes = sizes(context, groups, known.max(cap)).await?;
+    let small = |i: &usize| sizes[*i].bound().is_some_and(|n| n <= cap);
+    let smallest = (0..groups.len()).filter(small).min_by_key(|i| sizes[*i].bound());
+    let mut read: Vec<Option<Side>> = groups.iter().map(|_| None).collect();
+    if let Some(smallest) = smallest {
+        // Sides that are not much larger are read too: that costs less than asking them for each id.
+        let least = sizes[smallest].bound().unwrap_or_default();
+        let alike = |i: &usize| *i != smallest && sizes[*i].bound().is_some_and(|n| n <= least.saturating_mul(PROBE_COST));
+        let mut chosen: Vec<usize> = std::iter::once(smallest).chain((0..groups.len()).filter(alike)).collect();
+        if chosen.iter().all(|i| embedded(context, &groups[*i])) {
+            let rows = sizes[smallest].bound().unwrap_or(cap);
+            read[smallest] = Some(Side::read(context, &groups[smallest], after, rows).await?);
+            if read[smallest].as_ref().is_some_and(|side| side.complete && side.ids.is_empty()) {
+                return Ok(Candidates::Few(Vec::new()));
+            }
+            chosen.remove(0);
+        }
+        let rows = |i: usize| sizes[i].bound().unwrap_or(cap);
+        let sides = read_all(context, groups, &chosen, after, &rows).await?;
+        chosen.into_iter().zip(sides).for_each(|(i, side)| read[i] = Some(side));
     } else {
-        for group in groups {
-            let side = Side::read(context, group, after, cap).await?;
-            let small = side.complete && side.ids.len() <= cap / 8;
-            sides.push(side);
-            if small {
-                // Few enough that the other sides are best asked about just these.
-                break;
+        let unknown: Vec<usize> = (0..groups.len()).filter(|i| !sizes[*i].is_known()).collect();
+        if unknown.iter().filter(|i| !embedded(context, &groups[**i])).count() > 1 {
+            let sides = read_all(context, groups, &unknown, after, &|_| cap).await?;
+            unknown.into_iter().zip(sides).for_each(|(i, side)| read[i] = Some(side));
+        } else {
+            for i in unknown {
+                let side = Side::read(context, &groups[i], after, cap).await?;
+                let small = side.complete && side.ids.len() <= cap / 8;
+                read[i] = Some(side);
+                if small {
+                    // Few enough that the other sides are best asked about just these.
+                    break;
+                }
             }
         }
     }
-    let smallest = sides.iter().enumerate().filter(|(_, s)| s.complete).min_by_key(|(_, s)| s.ids.len()).map(|(i, _)| i);
-    let Some(smallest) = smallest else {
-        let whole = |mut side: Side| {
-            side.stream.put_back(std::mem::take(&mut side.ids));
-            side.stream
-        };
-        return Ok(Candidates::Many(sides.into_iter().map(whole).collect()));
-    };
-    let mut ids = std::mem::take(&mut sides[smallest].ids);
-    for (i, group) in groups.iter().enumerate().filter(|(i, _)| *i != smallest) {
-        ids = match sides.get(i) {
-            Some(side) if side.complete => both(ids, &side.ids),
-            _ => restrict(context, group, ids).await?,
-        };
+    // What a side has may have grown since it was counted.
+    let complete = |side: &Option<Side>| side.as_ref().filter(|side| side.complete).map(|side| side.ids.len());
+    let smallest = (0..groups.len()).filter(|i| complete(&read[*i]).is_some()).min_by_key(|i| complete(&read[*i]));
+    let Some(smallest) = smallest else { return Ok(Candidates::Many(Sides { sizes, read })) };
+    let mut ids = read[smallest].as_mut().map(|side| std::mem::take(&mut side.ids)).unwrap_or_default();
+    let others = || (0..groups.len()).filter(|i| *i != smallest);
+    for i in others() {
+        if let Some(side) = read[i].as_ref().filter(|side| side.complete) {
+            context.merges(&groups[smallest]);
+            context.merges(&groups[i]);
+            ids = both(ids, &side.ids);
+        }
+    }
+    for i in others() {
+        if !read[i].as_ref().is_some_and(|side| side.complete) {
+            ids = restrict(context, &groups[i], ids).await?;
+        }
     }
     Ok(Candidates::Few(ids))
+}
+
+/// Reads the beginnings of some sides, at the same time where several are on the network.
+async fn read_all(
+    context: &Context,
+    groups: &[Group],
+    chosen: &[usize],
+    after: Option<&Id>,
+    rows: &dyn Fn(usize) -> usize,
+) -> Result<Vec<Side>> {
+    let reads = chosen.iter().map(|i| (&groups[*i], rows(*i)));
+    if chosen.iter().filter(|i| !embedded(context, &groups[**i])).count() > 1 {
+        let reads: Vec<_> = reads.map(|(group, rows)| Side::read(context, group, after, rows)).collect();
+        return try_join_all(reads).await;
+    }
+    let mut sides = Vec::with_capacity(chosen.len());
+    for (group, rows) in reads.collect::<Vec<_>>() {
+        sides.push(Side::read(context, group, after, rows).await?);
+    }
+    Ok(sides)
+}
+
+impl Sides {
+    /// The ids that satisfy every group, in id order and in bounded memory: sides of like size are merged, and what they
+    /// have in common is pushed, chunk by chunk, to sides that are much larger.
+    pub(super) fn stream(mut self, context: &Context, groups: &[Group], after: Option<&Id>, rows: usize) -> IdStream {
+        let least = self.sizes.iter().filter_map(|size| size.bound()).min();
+        let (mut merged, mut larger) = (Vec::new(), Vec::new());
+        for (i, group) in groups.iter().enumerate() {
+            let size = self.sizes[i];
+            let much = |least: usize| size.bound().map_or(size.is_large(), |n| n > least.saturating_mul(PROBE_COST));
+            if least.is_some_and(much) {
+                larger.push(group.clone());
+                continue;
+            }
+            merged.push(match self.read[i].take() {
+                Some(side) => side.whole(),
+                None => IdStream::of_group(context, group, after, rows),
+            });
+        }
+        if merged.len() > 1 {
+            groups.iter().filter(|group| !larger.contains(group)).for_each(|group| context.merges(group));
+        }
+        let merged = IdStream::intersection(merged);
+        if larger.is_empty() { merged } else { merged.probed(context, larger) }
+    }
 }
 
 struct Side {
@@ -64,6 +144,7 @@ struct Side {
 }
 
 impl Side {
+    /// Reads up to `cap` ids, and one more to see whether that was all.
     async fn read(context: &Context, group: &Group, after: Option<&Id>, cap: usize) -> Result<Side> {
         let mut stream = IdStream::of_group(context, group, after, cap + 1);
         let mut ids: Vec<Id> = Vec::new();
@@ -76,20 +157,11 @@ impl Side {
         }
         Ok(Side { stream, ids, complete: false })
     }
-}
 
-fn embedded(context: &Context, group: &Group) -> bool {
-    match group {
-        Group::Part { part, .. } => context.target.describe(*part).embedded,
-        Group::Tree(tree) => tree_embedded(context, tree),
-    }
-}
-
-fn tree_embedded(context: &Context, tree: &Tree) -> bool {
-    match tree {
-        Tree::And(trees) | Tree::Or(trees) => trees.iter().all(|t| tree_embedded(context, t)),
-        Tree::Not(inner) => context.target.describe(Target::OWNER).embedded && tree_embedded(context, inner),
-        Tree::Leaf { part, .. } => context.target.describe(*part).embedded,
+    /// The side from its start.
+    fn whole(mut self) -> IdStream {
+        self.stream.put_back(std::mem::take(&mut self.ids));
+        self.stream
     }
 }
 

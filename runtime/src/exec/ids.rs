@@ -1,11 +1,12 @@
 //! Sorted streams of ids and their algebra: AND by leapfrog, OR by merge, NOT against the owner's ids. Memory is bounded
 //! by pages.
 
-use std::cmp::Ordering;
 use std::future::Future;
 use std::pin::Pin;
 
 use super::Context;
+use super::candidates::restrict_all;
+use super::merge::{both, common_ids, difference};
 use super::part::PartStream;
 use crate::driver::{Position, SubQuery};
 use crate::error::Result;
@@ -38,6 +39,12 @@ enum Node {
     And(Vec<IdStream>),
     Or(Vec<IdStream>),
     Except(Box<IdStream>, Box<IdStream>),
+    /// The ids of a stream that satisfy some groups, asked chunk by chunk.
+    Probed {
+        context: Context,
+        base: Box<IdStream>,
+        groups: Vec<Group>,
+    },
 }
 
 type Step<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
@@ -76,6 +83,11 @@ impl IdStream {
     /// The ids in all of these streams.
     pub(super) fn intersection(mut streams: Vec<IdStream>) -> Self {
         if streams.len() == 1 { streams.remove(0) } else { Self::new(Node::And(streams)) }
+    }
+
+    /// The ids of this stream that satisfy some groups too: they are pushed there, a chunk at a time.
+    pub(super) fn probed(self, context: &Context, groups: Vec<Group>) -> Self {
+        Self::new(Node::Probed { context: context.clone(), base: Box::new(self), groups })
     }
 
     /// A stream that gives these ids back before it goes on.
@@ -150,6 +162,16 @@ impl IdStream {
             Node::And(streams) => intersect(streams, from).await,
             Node::Or(streams) => union(streams, from).await,
             Node::Except(all, not) => except(all, not, from).await,
+            Node::Probed { context, base, groups } => {
+                while base.fill(from).await? {
+                    let Some(ids) = base.next().await? else { break };
+                    let kept = restrict_all(context, groups, ids).await?;
+                    if !kept.is_empty() {
+                        return Ok(Some(kept));
+                    }
+                }
+                Ok(None)
+            }
         }
     }
 }
@@ -176,39 +198,28 @@ async fn intersect(streams: &mut [IdStream], from: Option<&Id>) -> Result<Option
         }
         let Some(bound) = streams.iter().filter_map(|s| s.rest().last()).min().cloned() else { return Ok(None) };
         let ends: Vec<usize> = streams.iter().map(|s| s.rest().partition_point(|id| *id <= bound)).collect();
-        let mut found = Vec::new();
         let (first, others) = match streams.split_first_mut() {
             Some(split) => split,
             None => return Ok(None),
         };
-        let mut cursors = vec![0usize; others.len()];
-        let range = first.at..first.at + ends[0];
-        'ids: for id in &mut first.buffer[range] {
-            for (i, other) in others.iter().enumerate() {
-                let rest = &other.rest()[..ends[i + 1]];
-                cursors[i] = gallop(rest, cursors[i], id);
-                if rest.get(cursors[i]) != Some(id) {
-                    continue 'ids;
+        let start = first.at;
+        let mut found: Option<Vec<Id>> = None;
+        for (other, end) in others.iter().zip(&ends[1..]) {
+            let rest = &other.rest()[..*end];
+            found = Some(match found {
+                Some(ids) => both(ids, rest),
+                None => {
+                    let places = common_ids(&first.buffer[start..start + ends[0]], rest);
+                    places.into_iter().map(|at| std::mem::take(&mut first.buffer[start + at])).collect()
                 }
-            }
-            found.push(std::mem::take(id));
+            });
         }
+        let found = found.unwrap_or_else(|| first.buffer[start..start + ends[0]].iter_mut().map(std::mem::take).collect());
         streams.iter_mut().zip(ends).for_each(|(s, end)| s.at += end);
         if !found.is_empty() {
             return Ok(Some(found));
         }
     }
-}
-
-/// The first position from `start` on whose id is not below `id`: steps double, then bisect.
-pub(super) fn gallop(ids: &[Id], start: usize, id: &Id) -> usize {
-    let (mut low, mut step) = (start, 1);
-    while low + step < ids.len() && ids[low + step] < *id {
-        low += step;
-        step *= 2;
-    }
-    let high = (low + step + 1).min(ids.len());
-    low + ids[low.min(ids.len())..high].partition_point(|other| other < id)
 }
 
 async fn union(streams: &mut Vec<IdStream>, from: Option<&Id>) -> Result<Option<Vec<Id>>> {
@@ -253,24 +264,4 @@ async fn except(all: &mut IdStream, not: &mut IdStream, from: Option<&Id>) -> Re
             return Ok(Some(kept));
         }
     }
-}
-
-/// The ids of `ids` that are not in `not`; both sorted.
-pub(super) fn difference(mut ids: Vec<Id>, not: &[Id]) -> Vec<Id> {
-    let mut at = 0;
-    ids.retain(|id| {
-        at = gallop(not, at, id);
-        not.get(at) != Some(id)
-    });
-    ids
-}
-
-/// The ids of `ids` that are in `other` too; both sorted.
-pub(super) fn both(mut ids: Vec<Id>, other: &[Id]) -> Vec<Id> {
-    let mut at = 0;
-    ids.retain(|id| {
-        at = gallop(other, at, id);
-        other.get(at).is_some_and(|found| found.cmp(id) == Ordering::Equal)
-    });
-    ids
 }

@@ -5,13 +5,17 @@ mod assemble;
 mod candidates;
 mod context;
 mod ids;
+mod merge;
 mod part;
 mod rows;
 mod score;
 pub mod search;
+mod sizes;
+mod walk;
 
 pub use assemble::ResultPage;
-pub use context::Context;
+pub use context::{Bounds, Context};
+pub use merge::common_ids;
 pub use rows::RowStream;
 pub use score::text_score;
 

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::Context;
-use crate::driver::{NearQuery, OrderKey, Page, PageStream, Position, SortKey, SubQuery};
+use crate::driver::{NearQuery, OrderKey, Page, PageStream, Position, SortKey, SubQuery, best_first};
 use crate::error::Result;
 use crate::filter::{Filter, Program};
 use crate::plan::Purpose;
@@ -210,11 +210,6 @@ fn column_of(key: SortKey) -> Option<usize> {
         SortKey::Column(column) => Some(column),
         SortKey::Id => None,
     }
-}
-
-/// The order of two scores, the greater first; 0.0 and -0.0 are one score.
-pub(super) fn best_first(a: f64, b: f64) -> Ordering {
-    (b + 0.0).total_cmp(&(a + 0.0))
 }
 
 /// Ranks rows whose last column is the vector; keeps `k`, with the first `width` columns.

@@ -1,23 +1,23 @@
 //! Rows of a plan without search or aggregation: chooses how the groups and the order are put together, then streams.
 
-use std::cmp::Ordering;
 use std::collections::VecDeque;
 
-use super::Context;
-use super::assemble::{ResultPage, Shape, key_values};
-use super::candidates::{Candidates, asks_owner, probe, restrict_all};
+use super::assemble::{ResultPage, Shape};
+use super::candidates::{Candidates, asks_owner, probe};
 use super::ids::IdStream;
-use super::part::{PartStream, cut, is_after, key_order};
-use crate::driver::{OrderKey, Page, Position, SortKey, SubQuery};
+use super::part::{PartStream, cut};
+use super::walk::{Walk, sorted_ids};
+use super::{Bounds, Context};
+use crate::driver::{OrderKey, Position, SortKey, SubQuery};
 use crate::error::Result;
 use crate::filter::Filter;
 use crate::plan::{Group, Output, PlannedOrder, Purpose, Target, part_of};
-use crate::types::{Id, Value};
+use crate::types::Id;
 
-/// Most ids that a side may have to be pushed to the others.
-const CAP: usize = 4096;
-/// Rows hydrated at a time.
-const BATCH: usize = 1024;
+/// Most ids gathered of a side when all rows are wanted in an order that another side has.
+const SORTED_HERE: usize = 65_536;
+/// How far sizes are wanted when sides are merged to their end.
+const KNOWN: usize = 1 << 22;
 
 /// The rows of a plan, page by page. Dropping it stops the work.
 pub struct RowStream {
@@ -36,7 +36,7 @@ enum Source {
     /// Ids from several parts, in id order.
     Ids { stream: IdStream, ready: VecDeque<Id>, batch: usize },
     /// One part decides the order, the others are probed page by page.
-    Probed { stream: PartStream, part: usize, others: Vec<Group> },
+    Probed(Walk),
     /// Ids in their final order.
     Listed(VecDeque<Id>),
 }
@@ -88,38 +88,42 @@ impl RowStream {
     }
 
     async fn several(&mut self, groups: &[Group], order: &[PlannedOrder], after: Option<Position>, by: Option<usize>) -> Result<Source> {
+        let Bounds { few, page, chunk, .. } = self.context.bounds;
         let start = if order.is_empty() { after.as_ref().map(|p| p.id.clone()) } else { None };
-        let cap = self.left.map_or(CAP, |l| l.saturating_add(self.skip).saturating_mul(8).clamp(256, CAP));
-        // A side that shares the order's part is read in order anyway; probing it would read it twice.
-        match probe(&self.context, groups, start.as_ref(), cap).await? {
+        let wanted = self.left.map(|l| l.saturating_add(self.skip));
+        if let ([group], true) = (groups, order.is_empty()) {
+            let batch = wanted.map_or(page, |w| w.clamp(1, page));
+            let stream = IdStream::of_group(&self.context, group, start.as_ref(), wanted.map_or(chunk, |_| page));
+            return Ok(Source::Ids { stream, ready: VecDeque::new(), batch });
+        }
+        let (cap, known) = match wanted {
+            Some(wanted) => (wanted.saturating_mul(8).clamp(few.min(256), few), 0),
+            None if order.is_empty() => (few, KNOWN),
+            None => (few.saturating_mul(SORTED_HERE / 4096), 0),
+        };
+        match probe(&self.context, groups, start.as_ref(), cap, known).await? {
             Candidates::Few(ids) if order.is_empty() => Ok(Source::Listed(ids.into())),
             Candidates::Few(ids) => self.sort_ids(ids, order, after).await,
-            Candidates::Many(streams) if order.is_empty() => {
-                let batch = self.left.map_or(BATCH, |l| l.saturating_add(self.skip).clamp(1, BATCH));
-                Ok(Source::Ids { stream: IdStream::intersection(streams), ready: VecDeque::new(), batch })
+            Candidates::Many(sides) if order.is_empty() => {
+                let batch = wanted.map_or(page, |w| w.clamp(1, page));
+                let stream = sides.stream(&self.context, groups, start.as_ref(), wanted.map_or(chunk, |_| page));
+                Ok(Source::Ids { stream, ready: VecDeque::new(), batch })
             }
             Candidates::Many(_) => {
                 let part = by.unwrap_or(Target::OWNER);
-                let own = |g: &&Group| matches!(g, Group::Part { part: p, .. } if *p == part);
-                let filter = match groups.iter().find(own) {
-                    Some(Group::Part { filter, .. }) => filter.clone(),
-                    _ => Filter::all(),
-                };
-                let others: Vec<Group> = groups.iter().filter(|g| !own(g)).cloned().collect();
-                let page_rows = self.left.map_or(BATCH, |l| l.saturating_add(self.skip).saturating_mul(4).clamp(64, BATCH));
-                let query =
-                    SubQuery { filter, columns: self.shape.columns(part), order: keys(order), after, page_rows, ..SubQuery::default() };
-                let stream = PartStream::open(&self.context, part, Purpose::Order, query).await?;
-                Ok(Source::Probed { stream, part, others })
+                let page_rows = wanted.map_or(page, |w| w.saturating_mul(4).clamp(64.min(page), page));
+                let walk = Walk::open(&self.context, &self.shape, groups, order.to_vec(), after, part, page_rows).await?;
+                Ok(Source::Probed(walk))
             }
         }
     }
 
     /// Order keys on several parts: all ids are gathered and sorted here.
     async fn sorted_here(&mut self, groups: &[Group], order: &[PlannedOrder], after: Option<Position>) -> Result<Source> {
-        let mut streams: Vec<IdStream> = groups.iter().map(|g| IdStream::of_group(&self.context, g, None, BATCH)).collect();
+        let chunk = self.context.bounds.chunk;
+        let mut streams: Vec<IdStream> = groups.iter().map(|g| IdStream::of_group(&self.context, g, None, chunk)).collect();
         if streams.is_empty() {
-            streams.push(IdStream::of_part(&self.context, Target::OWNER, Purpose::Filter, Filter::all(), None, 8192));
+            streams.push(IdStream::of_part(&self.context, Target::OWNER, Purpose::Filter, Filter::all(), None, chunk));
         }
         let (mut stream, mut ids) = (IdStream::intersection(streams), Vec::new());
         while let Some(more) = stream.next().await? {
@@ -128,22 +132,9 @@ impl RowStream {
         self.sort_ids(ids, order, after).await
     }
 
-    async fn sort_ids(&mut self, ids: Vec<Id>, order: &[PlannedOrder], after: Option<Position>) -> Result<Source> {
-        let by: Vec<OrderKey> = keys(order);
-        let columns: Vec<Output> = order.iter().map(|o| o.key).filter(|k| *k != Output::Id).collect();
-        let mut page = key_values(&self.context, ids, &columns).await?;
-        let mut rows: Vec<(Id, Vec<Value>)> = Vec::with_capacity(page.len());
-        for row in 0..page.len() {
-            let id = std::mem::take(&mut page.ids[row]);
-            let values: Vec<Value> = page.row_mut(row).iter_mut().map(Value::take).collect();
-            if after.as_ref().is_none_or(|a| is_after(&by, a, &id, &values)) {
-                rows.push((id, values));
-            }
-        }
-        let compare = |a: &(Id, Vec<Value>), b: &(Id, Vec<Value>)| -> Ordering { key_order(&by, (&a.0, &a.1), (&b.0, &b.1)) };
-        rows.sort_unstable_by(compare);
+    async fn sort_ids(&self, ids: Vec<Id>, order: &[PlannedOrder], after: Option<Position>) -> Result<Source> {
         let keep = self.left.map_or(usize::MAX, |l| l.saturating_add(self.skip));
-        Ok(Source::Listed(rows.into_iter().take(keep).map(|(id, _)| id).collect()))
+        Ok(Source::Listed(sorted_ids(&self.context, ids, order, after.as_ref(), keep).await?))
     }
 
     /// The next rows, not empty; `None` at the end.
@@ -162,7 +153,15 @@ impl RowStream {
     }
 
     async fn produce(&mut self) -> Result<Option<ResultPage>> {
+        let wanted = self.left.map(|l| l.saturating_add(self.skip));
+        if let Source::Probed(walk) = &mut self.source
+            && let Some(wanted) = wanted
+            && let Some(ids) = walk.given_up(&self.context, wanted).await?
+        {
+            self.source = Source::Listed(ids);
+        }
         let (context, shape) = (&self.context, &self.shape);
+        let page = context.bounds.page;
         match &mut self.source {
             Source::One { part, stream } => match stream.next().await? {
                 Some(page) => shape.complete(context, *part, page).await.map(Some),
@@ -177,20 +176,8 @@ impl RowStream {
                 }
                 hydrate(context, shape, ready, *batch).await
             }
-            Source::Listed(ids) => {
-                let batch = self.left.map_or(BATCH, |l| l.saturating_add(self.skip).clamp(1, BATCH));
-                hydrate(context, shape, ids, batch).await
-            }
-            Source::Probed { stream, part, others } => loop {
-                let Some(page) = stream.next().await? else { return Ok(None) };
-                let mut sorted = page.ids.clone();
-                sorted.sort_unstable();
-                let kept = restrict_all(context, others, sorted).await?;
-                let page = keep_only(page, &kept);
-                if !page.is_empty() {
-                    return shape.complete(context, *part, page).await.map(Some);
-                }
-            },
+            Source::Listed(ids) => hydrate(context, shape, ids, wanted.map_or(page, |w| w.clamp(1, page))).await,
+            Source::Probed(walk) => walk.next(context, shape).await,
         }
     }
 }
@@ -201,18 +188,6 @@ async fn hydrate(context: &Context, shape: &Shape, ids: &mut VecDeque<Id>, batch
     }
     let some: Vec<Id> = ids.drain(..batch.min(ids.len())).collect();
     shape.fetch(context, some, Vec::new(), asks_owner(&context.plan.groups)).await.map(Some)
-}
-
-/// The rows of a page whose ids are among the sorted `kept`, in the page's order.
-fn keep_only(mut page: Page, kept: &[Id]) -> Page {
-    let mut left = Page::new(page.width);
-    for row in 0..page.len() {
-        if kept.binary_search(&page.ids[row]).is_ok() {
-            let (id, version) = (std::mem::take(&mut page.ids[row]), page.versions[row]);
-            left.push(id, version, page.row_mut(row).iter_mut().map(Value::take).collect::<Vec<_>>());
-        }
-    }
-    left
 }
 
 /// Order by id alone is the natural order; keys after the id decide nothing.
@@ -230,7 +205,7 @@ fn normalised(order: &[PlannedOrder], after: Option<Position>) -> (Vec<PlannedOr
     (order[..keep].to_vec(), after)
 }
 
-fn keys(order: &[PlannedOrder]) -> Vec<OrderKey> {
+pub(super) fn keys(order: &[PlannedOrder]) -> Vec<OrderKey> {
     let key = |key| match key {
         Output::Id => SortKey::Id,
         Output::Column { column, .. } => SortKey::Column(column),

@@ -6,17 +6,23 @@ use std::sync::Arc;
 use super::assemble::{ResultPage, Shape};
 use super::candidates::{Candidates, among, asks_owner, probe, restrict_all};
 use super::ids::IdStream;
-use super::part::{PartStream, best_first, cut};
+use super::part::{PartStream, cut};
 use super::rows::RowStream;
+use super::sizes::{of_part as count_of, sizes};
 use super::{Context, text_score};
-use crate::driver::{NearQuery, SubQuery};
+use crate::driver::{NearQuery, SubQuery, best_first};
 use crate::error::Result;
 use crate::filter::Filter;
 use crate::plan::{Group, Plan, PlannedSearch, Purpose, Target};
 use crate::types::Id;
 
-/// Up to so many candidates are compared one by one rather than searched for.
-const EXACT_CANDIDATES: usize = 40_000;
+/// So many candidates are compared one by one whatever it is that they are chosen from.
+const SURELY_FEW: usize = 1024;
+/// What reading a candidate's id and finding its row costs; what looking at a vector costs, besides its numbers of which
+/// four take one; and what asking about an id costs. In nanoseconds, roughly, of backends in this process.
+const CANDIDATE: usize = 600;
+const VECTOR: usize = 10;
+const PROBE: usize = 1000;
 /// The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009).
 const RANK_CONSTANT: f64 = 60.0;
 
@@ -82,10 +88,14 @@ async fn nearest(context: &Context, part: usize, near: NearQuery) -> Result<Rank
     };
     let others: Vec<Group> = context.plan.groups.iter().filter(|g| !own(g)).cloned().collect();
     if others.is_empty() {
-        return widened(context, part, near, filter, &[]).await;
+        let first = near.k;
+        return widened(context, part, near, filter, &[], first).await;
     }
-    let few = probe(context, &others, None, EXACT_CANDIDATES).await?;
-    match few {
+    let candidates = context.bounds.candidates;
+    if let Some(first) = dense(context, part, &near, &others).await? {
+        return widened(context, part, near, filter, &others, first).await;
+    }
+    match probe(context, &others, None, candidates, 0).await? {
         Candidates::Few(ids) => {
             let ranking = over_candidates(context, part, &near, &filter, &ids).await?;
             if asks_owner(&others) {
@@ -100,7 +110,10 @@ async fn nearest(context: &Context, part: usize, near: NearQuery) -> Result<Rank
             let ids = among(context, Target::OWNER, Purpose::Exists, &Filter::all(), ids).await?;
             over_candidates(context, part, &near, &filter, &ids).await
         }
-        Candidates::Many(_) => widened(context, part, near, filter, &others).await,
+        Candidates::Many(_) => {
+            let first = near.k.saturating_mul(4);
+            widened(context, part, near, filter, &others, first).await
+        }
     }
 }
 
@@ -118,11 +131,26 @@ async fn over_candidates(context: &Context, part: usize, near: &NearQuery, filte
     Ok(ranking)
 }
 
+/// Whether so many rows satisfy the other groups that searching all and asking which of the nearest satisfy them costs less
+/// than comparing those one by one; then, for how many to ask first.
+async fn dense(context: &Context, part: usize, near: &NearQuery, others: &[Group]) -> Result<Option<usize>> {
+    let sizes = sizes(context, others, context.bounds.candidates).await?;
+    let Some(matching) = sizes.iter().filter_map(|size| size.bound()).min().filter(|matching| *matching > SURELY_FEW) else {
+        return Ok(None);
+    };
+    let most = matching.saturating_mul(CANDIDATE);
+    let Some(all) = count_of(context, part, &Filter::all(), most).await?.filter(|all| *all <= most as u64) else { return Ok(None) };
+    // A half more than chance lets through, so that asking once is mostly enough.
+    let first = (near.k as u64 * all * 3 / 2 / matching as u64) as usize + 16;
+    let search = all as usize * (VECTOR + near.vector.len() / 4) + first * PROBE;
+    Ok((search < most).then_some(first))
+}
+
 /// Asks for more and more until `k` rows satisfy the other groups too, or there are no more.
-async fn widened(context: &Context, part: usize, near: NearQuery, filter: Filter, others: &[Group]) -> Result<Ranking> {
+async fn widened(context: &Context, part: usize, near: NearQuery, filter: Filter, others: &[Group], first: usize) -> Result<Ranking> {
     let most = context.target.describe(part).max_k.max(1);
     let sure = others.is_empty() && part == Target::OWNER;
-    let mut k = if others.is_empty() { near.k } else { near.k.saturating_mul(4) };
+    let mut k = first;
     loop {
         let asked = k.min(most);
         let query = SubQuery {
@@ -147,7 +175,7 @@ async fn widened(context: &Context, part: usize, near: NearQuery, filter: Filter
             sort(&mut ranking, near.k);
             return Ok(ranking);
         }
-        if asked == most || asked >= EXACT_CANDIDATES {
+        if asked == most || asked >= context.bounds.candidates {
             return everything(context, part, &near, &filter, others).await;
         }
         k = asked.saturating_mul(4);

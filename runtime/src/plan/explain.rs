@@ -28,6 +28,8 @@ pub enum Purpose {
     Aggregate,
     /// Which of some ids are rows.
     Exists,
+    /// How many rows a side has, counted up to a bound.
+    Estimate,
 }
 
 impl Purpose {
@@ -40,6 +42,7 @@ impl Purpose {
             Purpose::Hydrate => "fetch by id",
             Purpose::Aggregate => "aggregate",
             Purpose::Exists => "check owner",
+            Purpose::Estimate => "estimate",
         }
     }
 }
@@ -79,7 +82,7 @@ pub struct StepCounters {
     pub round_trips: u64,
     /// Ids sent along.
     pub ids_pushed: u64,
-    /// The rung of the ladder that ids were pushed by: `list`, `chunks`, `merge`.
+    /// The rung of the ladder: ids pushed as one `list` or in `chunks`, or a `merge` of sides in id order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rung: Option<String>,
     /// Time spent waiting for it, in microseconds.
@@ -173,7 +176,7 @@ impl Explain {
         };
         self.strategy = match (single, order_part) {
             (true, _) => "one backend decides the rows and their order".to_owned(),
-            (false, None) => "ids of each backend in id order, merged; the first side that is small is pushed to the others".to_owned(),
+            (false, None) => "ids of the smallest side are pushed to the others; sides of like size are merged in id order".to_owned(),
             (false, Some(_)) => {
                 "the smaller side first: few ids are pushed to the order's backend, else its order is read and probed".to_owned()
             }
@@ -264,17 +267,28 @@ impl Explain {
     }
 
     fn plain(&mut self, target: &Target, part: usize, purpose: Purpose, estimated_rows: Option<usize>) {
+        self.steps.push(Step { estimated_rows, ..Step::unasked(target, part, purpose) });
+    }
+}
+
+impl Step {
+    /// A request that needs no words of the driver: rows by id, or how many there are.
+    pub(crate) fn unasked(target: &Target, part: usize, purpose: Purpose) -> Step {
         let held = target.part(part);
-        self.steps.push(Step {
+        let text = match purpose {
+            Purpose::Estimate => format!("count of {}, up to a bound", held.table),
+            _ => format!("{} by id", held.table),
+        };
+        Step {
             backend: held.backend.to_owned(),
             kind: held.kind.to_owned(),
             purpose,
-            text: format!("{} by id", held.table),
+            text,
             native: true,
             reason: None,
-            estimated_rows,
+            estimated_rows: None,
             counters: None,
-        });
+        }
     }
 }
 
@@ -337,6 +351,8 @@ impl fmt::Display for Explain {
                 write!(f, "\n{bar}    {} rows, {} B, {} round trips", c.rows, c.bytes, c.round_trips)?;
                 if c.ids_pushed > 0 {
                     write!(f, ", {} ids pushed by {}", c.ids_pushed, c.rung.as_deref().unwrap_or("list"))?;
+                } else if let Some(rung) = &c.rung {
+                    write!(f, ", by {rung}")?;
                 }
                 write!(f, ", {}", time(c.micros))?;
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use heavenbase::driver::{Aggregate, Measure, OrderKey, SortKey, SubQuery};
-use heavenbase::exec::{self, Context, RowStream};
+use heavenbase::exec::{self, Bounds, Context, RowStream};
 use heavenbase::filter::{Condition, Filter};
 use heavenbase::plan::{Explain, Plan};
 use heavenbase::query::{AggregateSpec, FieldRef, HavingSpec, MeasureSpec, QuerySpec, SearchSpec};
@@ -52,15 +52,15 @@ impl Answer {
 }
 
 /// What planner and executor answer.
-pub async fn run(placed: &Placed, spec: &QuerySpec) -> Answer {
-    match try_run(placed, spec).await {
+pub async fn run(placed: &Placed, spec: &QuerySpec, bounds: Bounds) -> Answer {
+    match try_run(placed, spec, bounds).await {
         Ok(answer) => answer,
         Err(error) => Answer::Failed(Arc::new(error)),
     }
 }
 
-async fn try_run(placed: &Placed, spec: &QuerySpec) -> Result<Answer, Error> {
-    let context = Context::new(Arc::new(Plan::new(spec, &placed.target)?), placed.target.clone());
+async fn try_run(placed: &Placed, spec: &QuerySpec, bounds: Bounds) -> Result<Answer, Error> {
+    let context = Context::new(Arc::new(Plan::new(spec, &placed.target)?), placed.target.clone()).within(bounds);
     if spec.aggregate.is_some() {
         return exec::aggregate::run(&context).await.map(Answer::Groups);
     }

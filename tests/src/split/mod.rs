@@ -9,6 +9,7 @@ mod world;
 
 pub use world::{Placed, World};
 
+use heavenbase::exec::Bounds;
 use heavenbase::query::QuerySpec;
 
 use crate::random::Random;
@@ -38,10 +39,11 @@ pub async fn compare_in(mut world: World, mut random: Random, seed: u64, placeme
         let wanted = expected(&world, &spec);
         telling += usize::from(wanted.tells());
         for placed in &world.placed {
-            if let Some(why) = one(&world, placed, &spec, &wanted).await {
-                let (spec, why) = smaller(&world, placed, spec, why).await;
+            let bounds = bounds(&mut random);
+            if let Some(why) = one(&world, placed, &spec, &wanted, bounds).await {
+                let (spec, why) = smaller(&world, placed, spec, why, bounds).await;
                 return Err(format!(
-                    "seed {seed}, query {number}: {why}\n  query: {}\n  placement: {placed}\n  plan:\n{}\n  replay: HEAVENBASE_TEST_SEED={seed}",
+                    "seed {seed}, query {number}, within {bounds:?}: {why}\n  query: {}\n  placement: {placed}\n  plan:\n{}\n  replay: HEAVENBASE_TEST_SEED={seed}",
                     serde_json::to_string(&spec).unwrap_or_default(),
                     answer::explain(placed, &spec)
                 ));
@@ -61,15 +63,28 @@ pub async fn compare_in(mut world: World, mut random: Random, seed: u64, placeme
     Ok(pairs)
 }
 
-async fn one(world: &World, placed: &Placed, spec: &QuerySpec, wanted: &Answer) -> Option<String> {
-    difference(world, spec, wanted, &run(placed, spec).await)
+/// The usual bounds, by which few rows are always gathered; or such small ones that few rows go the ways of many.
+fn bounds(random: &mut Random) -> Bounds {
+    if random.chance(40) {
+        return Bounds::default();
+    }
+    Bounds {
+        few: *random.pick(&[0, 1, 3, 10]),
+        page: *random.pick(&[1, 4, 16]),
+        chunk: *random.pick(&[1, 3, 20]),
+        candidates: *random.pick(&[0, 5, 30]),
+    }
+}
+
+async fn one(world: &World, placed: &Placed, spec: &QuerySpec, wanted: &Answer, bounds: Bounds) -> Option<String> {
+    difference(world, spec, wanted, &run(placed, spec, bounds).await)
 }
 
 /// Cuts a query down as long as it still differs.
-async fn smaller(world: &World, placed: &Placed, mut spec: QuerySpec, mut why: String) -> (QuerySpec, String) {
+async fn smaller(world: &World, placed: &Placed, mut spec: QuerySpec, mut why: String, bounds: Bounds) -> (QuerySpec, String) {
     'again: loop {
         for candidate in queries::simpler(&spec) {
-            if let Some(still) = one(world, placed, &candidate, &expected(world, &candidate)).await {
+            if let Some(still) = one(world, placed, &candidate, &expected(world, &candidate), bounds).await {
                 (spec, why) = (candidate, still);
                 continue 'again;
             }

@@ -175,7 +175,7 @@ pub async fn paged(random: &mut Random, world: &World, placed: &Placed) -> Resul
     let mut all = Vec::new();
     let fail = |why: String| format!("{why}\n  query: {}\n  placement: {placed}", serde_json::to_string(&whole).unwrap_or_default());
     loop {
-        let rows = match run(placed, &spec).await {
+        let rows = match run(placed, &spec, super::bounds(random)).await {
             Answer::Rows(rows) => rows,
             other => return Err(fail(format!("a page is {other:?}"))),
         };

@@ -6,7 +6,7 @@ use heavenbase::capability::table::TABLE;
 use heavenbase::capability::{Operation, Placement, Support, questions};
 use heavenbase::driver::{WriteBatch, WriteMode};
 use heavenbase::plan::Target;
-use heavenbase::schema::{Binding, EntitySchema, FieldSchema, Part, PlacementSchema, Routing};
+use heavenbase::schema::{Binding, EntitySchema, FieldSchema, Index, Part, PlacementSchema, Routing};
 use heavenbase::types::{Id, LogicalType, Metric, Value};
 use heavenbase::{Error, ErrorKind, Result};
 
@@ -79,6 +79,10 @@ const FIELDS: &[(&str, LogicalType, bool, Option<Metric>)] = &[
     ("near", LogicalType::Vector(4), false, Some(Metric::L2)),
     ("angle", LogicalType::Vector(4), true, Some(Metric::Cosine)),
 ];
+
+/// Fields that some placements have an index of, so that their sizes are known before they are read.
+const INDEXED: &[&str] = &["number", "rank", "price", "title", "moment", "day", "token"];
+const INDEX: Index = Index { method: "", parameters: &[] };
 
 /// Whether a kind stores a field in a placement that does all that may be asked of it.
 fn placements(kind: &str, logical: &LogicalType, metric: Option<Metric>) -> Vec<Placement> {
@@ -198,7 +202,9 @@ impl World {
             for binding in &chosen {
                 let able = placements(binding.kind, logical, *metric);
                 if !able.is_empty() && (places.is_empty() || random.chance(10)) {
-                    places.push(placement(binding.name, *random.pick(&able), *metric, !places.is_empty()));
+                    let place = placement(binding.name, *random.pick(&able), *metric, !places.is_empty());
+                    let sorts = place.placement == Placement::InlineColumn && INDEXED.contains(name);
+                    places.push(PlacementSchema { index: (sorts && random.chance(50)).then_some(INDEX), ..place });
                 }
             }
             if places.is_empty() {
