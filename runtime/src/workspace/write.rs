@@ -101,19 +101,19 @@ impl<L: Layout> Workspace<L> {
             report.stale.iter().for_each(|(_, version)| self.inner.clock.seen(*version));
             if others {
                 let done = without(&kept_ids, &kept_values, fields, &stale);
-                self.write_others(target, WriteMode::Upsert, version, done).await?;
+                self.write_others(target, version, done).await?;
             }
             if stale.is_empty() {
                 return Ok(());
             }
             let (all_ids, all_values) =
-                if others { (kept_ids, kept_values) } else { (owner.ids.clone(), moved.unwrap_or_else(|| whole_values(target, &owner))) };
+                if others { (kept_ids, kept_values) } else { (owner.ids.clone(), moved.unwrap_or_else(|| owner.values.clone())) };
             (ids, values) = only(&all_ids, &all_values, fields, &stale);
         }
         Err(busy())
     }
 
-    async fn write_others(&self, target: &Target, mode: WriteMode, version: i64, rows: Rows) -> Result<()> {
+    async fn write_others(&self, target: &Target, version: i64, rows: Rows) -> Result<()> {
         if rows.ids.is_empty() {
             return Ok(());
         }
@@ -125,7 +125,7 @@ impl<L: Layout> Workspace<L> {
                 for start in (0..rows.ids.len()).step_by(limit) {
                     let end = (start + limit).min(rows.ids.len());
                     let values = rows.values[start * fields..end * fields].to_vec();
-                    let (batch, _) = part_batch(target, part, mode, version, rows.ids[start..end].to_vec(), values);
+                    let (batch, _) = part_batch(target, part, WriteMode::Upsert, version, rows.ids[start..end].to_vec(), values);
                     blame(target, part, target.driver(part).write(target.part(part), batch).await)
                         .map_err(|e| e.with_status(Status::Unknown).with("written on", target.part(Target::OWNER).backend))?;
                 }
@@ -283,7 +283,7 @@ impl<L: Layout> Workspace<L> {
             let skip: Vec<usize> = stale.iter().copied().chain(report.missing.iter().copied()).collect();
             let done = without(&found, &values, fields, &skip);
             changed += done.ids.len() as u64;
-            self.write_others(target, WriteMode::Upsert, version, done).await?;
+            self.write_others(target, version, done).await?;
             if stale.is_empty() {
                 return Ok(changed);
             }
@@ -459,11 +459,6 @@ fn part_batch(
         .map(|(row, f)| values[row * width + f].clone())
         .collect();
     (Arc::new(WriteBatch { mode, version, ids, columns, values: picked, expected: Vec::new() }), Some(values))
-}
-
-/// The values of all fields from a batch that holds them in order.
-fn whole_values(_: &Target, batch: &WriteBatch) -> Vec<Value> {
-    batch.values.clone()
 }
 
 fn without(ids: &[Id], values: &[Value], width: usize, rows: &[usize]) -> Rows {
