@@ -1,12 +1,20 @@
 //! Two backends: AND over both, order on one and filter on the other, near with a filter elsewhere.
 //!
-//! `cargo bench -p heavenbase-benches --bench split`
+//! `cargo bench -p heavenbase-benches --bench split`, or one subject of `and`, `near`, `order`:
+//! `cargo bench -p heavenbase-benches --bench split -- and`. Contenders take turns in one process; the least of their times
+//! are compared, for others want the processor too.
 #![allow(clippy::print_stdout, missing_docs)]
 
-use heavenbase::prelude::*;
-use heavenbase_benches::{Random, median, report, versus};
+use std::cmp::Ordering;
 use std::collections::HashSet;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use heavenbase::driver::{Driver, SubQuery};
+use heavenbase::filter::{Condition, Filter, Test};
+use heavenbase::prelude::*;
+use heavenbase::schema::{Binding, Part, Routing};
+use heavenbase_benches::{Random, report};
 
 #[derive(Layout)]
 struct Two {
@@ -47,69 +55,100 @@ async fn open(n: usize, vectors: bool) -> heavenbase::Result<Workspace<Two>> {
     Ok(ws)
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> heavenbase::Result<()> {
-    let ws = open(100_000, true).await?;
-    println!("AND over two backends, 100k rows, ids only; the best of four hand-written plans beside it");
+/// One side as somebody sees it who writes a plan by hand: the driver itself, without planner and workspace.
+#[derive(Clone)]
+struct Side {
+    driver: Arc<dyn Driver>,
+    part: Arc<Part>,
+    filter: Filter,
+}
+
+impl Side {
+    async fn ids(&self, among: Option<&[Id]>) -> heavenbase::Result<Vec<Id>> {
+        let query = SubQuery { filter: self.filter.clone(), ids: among.map(Arc::from), page_rows: 65_536, ..SubQuery::default() };
+        let mut stream = self.driver.open(self.part.clone(), Arc::new(query))?;
+        let mut ids = Vec::new();
+        while let Some(page) = stream.next_page().await? {
+            ids.extend(page.ids);
+        }
+        Ok(ids)
+    }
+
+    async fn among(&self, ids: &[Id]) -> heavenbase::Result<usize> {
+        let mut found = 0;
+        for ids in ids.chunks(4096) {
+            found += self.ids(Some(ids)).await?.len();
+        }
+        Ok(found)
+    }
+}
+
+async fn by_hand(plan: usize, a: &Side, b: &Side) -> heavenbase::Result<usize> {
+    match plan {
+        0 => b.among(&a.ids(None).await?).await,
+        1 => a.among(&b.ids(None).await?).await,
+        2 => {
+            let set: HashSet<Id> = a.ids(None).await?.into_iter().collect();
+            Ok(b.ids(None).await?.iter().filter(|id| set.contains(*id)).count())
+        }
+        _ => {
+            let (x, y) = (a.ids(None).await?, b.ids(None).await?);
+            let (mut i, mut j, mut found) = (0, 0, 0);
+            while i < x.len() && j < y.len() {
+                match x[i].cmp(&y[j]) {
+                    Ordering::Less => i += 1,
+                    Ordering::Greater => j += 1,
+                    Ordering::Equal => (i, j, found) = (i + 1, j + 1, found + 1),
+                }
+            }
+            Ok(found)
+        }
+    }
+}
+
+async fn and(ws: &Workspace<Two>) -> heavenbase::Result<()> {
+    let bindings: Vec<Binding> = [("left", "inmem"), ("right", "sqlite")]
+        .into_iter()
+        .filter_map(|(name, kind)| Some(Binding { name, kind, driver: ws.driver(name)? }))
+        .collect();
+    let routing = Routing::new(Item::SCHEMA, &"default".into(), "left", &bindings)?;
+    let side = |at: usize, field: &'static str, below: f64| Side {
+        driver: bindings[at].driver.clone(),
+        part: routing.parts[at].clone(),
+        filter: Filter::Test(Test::new(field, Condition::Lt(below.into()))),
+    };
+    println!("AND over two backends, 100k rows, ids only; the best of four plans written by hand over the drivers beside it");
+    let (mut met, mut points) = (0, 0);
     for sa in [0.01, 0.1, 1.0, 10.0, 50.0] {
         for sb in [0.01, 0.1, 1.0, 10.0, 50.0] {
             let both = ws.query::<Item>().filter(Item::A.lt(sa) & Item::B.lt(sb)).select(Item::OBJECT_ID);
-            let only_a = ws.query::<Item>().filter(Item::A.lt(sa)).select(Item::OBJECT_ID);
-            let only_b = ws.query::<Item>().filter(Item::B.lt(sb)).select(Item::OBJECT_ID);
+            let (a, b) = (side(0, "a", sa), side(1, "b", sb));
+            let started = Instant::now();
             let expected = both.all().await?.len();
-            // By hand, over the same backends: push a's ids to b, b's to a, both lists and a hash set, both lists merged.
-            let push = |from: &Query<Item, Id, Workspace<Two>>, into: Predicate<Item>| {
-                let (from, ws) = (from.clone(), ws.clone());
-                async move {
-                    let ids = from.all().await.unwrap_or_default();
-                    let mut found = 0;
-                    for ids in ids.chunks(4096) {
-                        let query = ws.query::<Item>().filter(into.clone() & Item::OBJECT_ID.in_list(ids.iter())).select(Item::OBJECT_ID);
-                        found += query.all().await.unwrap_or_default().len();
+            let repeats = (Duration::from_millis(3).as_nanos() / started.elapsed().as_nanos().max(1)).clamp(1, 200) as u32;
+            let mut least = [Duration::MAX; 5];
+            for _ in 0..11 {
+                for (plan, least) in least.iter_mut().enumerate() {
+                    let started = Instant::now();
+                    for _ in 0..repeats {
+                        let found = if plan == 0 { both.all().await?.len() } else { by_hand(plan - 1, &a, &b).await? };
+                        assert_eq!(found, expected);
                     }
-                    found
+                    *least = (*least).min(started.elapsed() / repeats);
                 }
-            };
-            let hashed = || async {
-                let set: HashSet<Id> = only_a.all().await.unwrap_or_default().into_iter().collect();
-                only_b.all().await.unwrap_or_default().iter().filter(|id| set.contains(*id)).count()
-            };
-            let merged = || async {
-                let (x, y) = (only_a.all().await.unwrap_or_default(), only_b.all().await.unwrap_or_default());
-                let (mut i, mut j, mut found) = (0, 0, 0);
-                while i < x.len() && j < y.len() {
-                    match x[i].cmp(&y[j]) {
-                        std::cmp::Ordering::Less => i += 1,
-                        std::cmp::Ordering::Greater => j += 1,
-                        std::cmp::Ordering::Equal => (i, j, found) = (i + 1, j + 1, found + 1),
-                    }
-                }
-                found
-            };
-            let mut times: [Vec<std::time::Duration>; 5] = Default::default();
-            for _ in 0..7 {
-                let started = Instant::now();
-                assert_eq!(both.all().await?.len(), expected);
-                times[0].push(started.elapsed());
-                let started = Instant::now();
-                assert_eq!(push(&only_a, Item::B.lt(sb)).await, expected);
-                times[1].push(started.elapsed());
-                let started = Instant::now();
-                assert_eq!(push(&only_b, Item::A.lt(sa)).await, expected);
-                times[2].push(started.elapsed());
-                let started = Instant::now();
-                assert_eq!(hashed().await, expected);
-                times[3].push(started.elapsed());
-                let started = Instant::now();
-                assert_eq!(merged().await, expected);
-                times[4].push(started.elapsed());
             }
-            let [ours, others @ ..] = times.map(median);
-            let best = others.into_iter().min().unwrap_or_default();
-            report(&format!("  {sa}% and {sb}% ({expected} rows)"), ours, best, 1);
+            let [ours, others @ ..] = least;
+            let best = (0..4).min_by_key(|i| others[*i]).unwrap_or_default();
+            let name = ["a pushed", "b pushed", "hashed", "merged"][best];
+            report(&format!("  {sa}% and {sb}% ({expected} rows), best by hand: {name}"), ours, others[best], 1);
+            (met, points) = (met + u32::from(ours.as_secs_f64() <= others[best].as_secs_f64() * 1.25), points + 1);
         }
     }
+    println!("  within 1.25 of the best: {met} of {points}");
+    Ok(())
+}
 
+async fn near(ws: &Workspace<Two>) -> heavenbase::Result<()> {
     println!("near top-10 of 100k x 64 with a filter on the other backend, against fetching 10/s and filtering");
     let mut random = Random(3);
     let from: [f32; 64] = std::array::from_fn(|_| random.unit() as f32 - 0.5);
@@ -121,55 +160,85 @@ async fn main() -> heavenbase::Result<()> {
             // As applications do: ask for more, see which match, ask for more again.
             let mut k = (20.0 / s * 100.0) as usize;
             loop {
-                let hits = over(k.min(10_000)).all().await.unwrap_or_default();
+                let hits = over(k.min(10_000)).all().await?;
                 let ids: Vec<Id> = hits.iter().map(|(id, _)| id.clone()).collect();
-                let kept: HashSet<Id> = ws
-                    .query::<Item>()
-                    .filter(Item::B.lt(s) & Item::OBJECT_ID.in_list(ids.iter()))
-                    .ids()
-                    .await
-                    .unwrap_or_default()
-                    .into_iter()
-                    .collect();
+                let kept = ws.query::<Item>().filter(Item::B.lt(s) & Item::OBJECT_ID.in_list(ids.iter())).ids().await?;
+                let kept: HashSet<Id> = kept.into_iter().collect();
                 let found = hits.iter().filter(|(id, _)| kept.contains(id)).count();
                 if found >= 10 || k >= 10_000 {
-                    return found.min(10);
+                    return heavenbase::Result::Ok(found.min(10));
                 }
                 k *= 4;
             }
         };
         let hits = near.all().await?;
+        // Recall 1.0: the ten best of all that match, by asking for everything.
+        let mut exact: Vec<(Id, Score)> = over(10_000).all().await?.into_iter().filter(|(id, _)| matching.contains(id)).take(10).collect();
+        exact.truncate(hits.len());
         assert_eq!(hits.len(), matching.len().min(10));
-        assert!(hits.iter().all(|(id, _)| matching.contains(id)));
-        let found = by_hand().await;
-        let (a, b) = versus(9, || async { near.all().await.map(|r| r.len()) }, || async { by_hand().await }).await;
-        report(&format!("  filter lets {s}% through; by hand found {found} of {}", hits.len()), a, b, 1);
+        assert!(hits.iter().all(|(id, _)| matching.contains(id)) && hits[..exact.len()] == exact);
+        let found = by_hand().await?;
+        let mut least = [Duration::MAX; 2];
+        for _ in 0..9 {
+            let started = Instant::now();
+            near.all().await?;
+            least[0] = least[0].min(started.elapsed());
+            let started = Instant::now();
+            by_hand().await?;
+            least[1] = least[1].min(started.elapsed());
+        }
+        report(&format!("  filter lets {s}% through; by hand found {found} of {}", hits.len()), least[0], least[1], 1);
     }
+    Ok(())
+}
 
-    println!("order by a field of one, filter on the other, limit 10: from 10k to 1M rows");
-    let mut first = None;
+async fn order(ws: &Workspace<Two>) -> heavenbase::Result<()> {
+    println!("order by a field of one, filter on the other, limit 10: from 10k to 1M rows; least of 41");
+    let mut first: Vec<(f64, Duration)> = Vec::new();
     for n in [10_000, 100_000, 1_000_000] {
         let ws = if n == 100_000 { ws.clone() } else { open(n, false).await? };
         for s in [50.0, 10.0, 1.0] {
             let query = ws.query::<Item>().filter(Item::B.lt(s)).order_by(Item::A.asc()).limit(10).select(Item::OBJECT_ID);
-            let mut times = Vec::new();
-            for _ in 0..21 {
+            let mut least = Duration::MAX;
+            for _ in 0..41 {
                 let started = Instant::now();
                 query.all().await?;
-                times.push(started.elapsed());
+                least = least.min(started.elapsed());
             }
             let explained = query.explain_analyze().await?;
-            let rows: Vec<String> =
-                explained.steps.iter().filter_map(|x| x.counters.as_ref().map(|c| format!("{} {}", x.backend, c.rows))).collect();
-            let time = median(times);
-            let base = *first.get_or_insert(time);
+            let moved = |backend: &str| -> u64 {
+                explained.steps.iter().filter(|x| x.backend == backend).filter_map(|x| x.counters.as_ref().map(|c| c.rows)).sum()
+            };
+            let bound = 40.0 / (s / 100.0) + 64.0;
+            if n == 10_000 {
+                first.push((s, least));
+            }
+            let base = first.iter().find(|(of, _)| *of == s).map_or(least, |(_, base)| *base);
             println!(
-                "  {n:>8} rows, filter {s}%: {:>9.1} µs ({:.2} of the first)  rows moved: {}",
-                time.as_secs_f64() * 1e6,
-                time.as_secs_f64() / base.as_secs_f64(),
-                rows.join(", ")
+                "  {n:>8} rows, filter {s:>2}%: {:>9.1} µs ({:.2} of 10k)  rows moved: left {}, right {} (bound {bound})",
+                least.as_secs_f64() * 1e6,
+                least.as_secs_f64() / base.as_secs_f64(),
+                moved("left"),
+                moved("right"),
             );
         }
+    }
+    Ok(())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> heavenbase::Result<()> {
+    let chosen: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|chosen| chosen == name);
+    let ws = open(100_000, true).await?;
+    if wanted("and") {
+        and(&ws).await?;
+    }
+    if wanted("near") {
+        near(&ws).await?;
+    }
+    if wanted("order") {
+        order(&ws).await?;
     }
     Ok(())
 }
