@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use heavenbase::ErrorKind;
 use heavenbase::driver::SubQuery;
 use heavenbase::plan::{Group, Plan, Target};
 use heavenbase::prelude::*;

@@ -14,6 +14,7 @@ use heavenbase::driver::{Driver, SubQuery};
 use heavenbase::filter::{Condition, Filter, Test};
 use heavenbase::prelude::*;
 use heavenbase::schema::{Binding, Part, Routing};
+use heavenbase::types::Value;
 use heavenbase_benches::{Random, report};
 
 #[derive(Layout)]
@@ -115,7 +116,7 @@ async fn and(ws: &Workspace<Two>) -> heavenbase::Result<()> {
     let side = |at: usize, field: &'static str, below: f64| Side {
         driver: bindings[at].driver.clone(),
         part: routing.parts[at].clone(),
-        filter: Filter::Test(Test::new(field, Condition::Lt(below.into()))),
+        filter: Filter::Test(Test::new(field, Condition::Lt(Value::Float(below)))),
     };
     println!("AND over two backends, 100k rows, ids only; the best of four plans written by hand over the drivers beside it");
     let (mut met, mut points) = (0, 0);

@@ -108,6 +108,10 @@ impl Driver for InstrumentedDriver {
         self.inner.plan(part, wanted)
     }
 
+    fn takes(&self, part: &Part, wanted: &SubQuery) -> Pushdown {
+        self.inner.takes(part, wanted)
+    }
+
     fn open(&self, part: Arc<Part>, query: Arc<SubQuery>) -> Result<Box<dyn PageStream>> {
         let inner = self.inner.open(part, query)?;
         Ok(Box::new(SlowStream { inner, controls: self.controls.clone() }))

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use heavenbase::plan::Purpose;
 use heavenbase::prelude::*;
 use heavenbase::workspace::{FindingKind, Repair};
 use heavenbase::{ErrorKind, Result, Status};
@@ -22,7 +23,7 @@ struct Item {
     #[store(to = "main", index)]
     rank: i64,
     #[store(to = "main")]
-    #[store(to = "side", copy)]
+    #[store(to = "side", copy, index)]
     title: String,
     #[store(to = "side")]
     note: Option<String>,
@@ -60,6 +61,66 @@ async fn only_the_backends_that_are_needed_are_asked() -> Result<()> {
     assert!(ws.exists::<Item>("i00001").await?);
     assert_eq!(ws.count::<Item>().await?, 100);
     assert_eq!(side.taken(), 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_smallest_side_is_read_and_every_rung_is_explained() -> Result<()> {
+    let (ws, main, side) = open().await?;
+    ws.upsert_many(&(0..40_000).map(item).collect::<Vec<_>>()).await?;
+    let counted = |explained: &heavenbase::plan::Explain, backend: &str, purpose: Purpose| {
+        let step = explained.steps.iter().find(|s| s.backend == backend && s.purpose == purpose);
+        step.and_then(|s| s.counters.clone()).unwrap_or_default()
+    };
+    main.taken();
+    side.taken();
+
+    // Three ids of one side; the 20,000 of the other are counted at most, and never read.
+    let few = ws.query::<Item>().filter(Item::NOTE.is_some() & Item::RANK.lt(3)).select(Item::OBJECT_ID);
+    let explained = few.explain_analyze().await?;
+    assert_eq!(explained.rows, Some(2), "{explained}");
+    // The end of a stream is asked for too.
+    assert_eq!((main.taken(), side.taken()), (3, 3), "an estimate of each, one side read, its ids pushed\n{explained}");
+    assert_eq!(counted(&explained, "main", Purpose::Filter).rows, 3, "{explained}");
+    let probe = counted(&explained, "side", Purpose::Probe);
+    assert_eq!((probe.ids_pushed, probe.rows, probe.rung.as_deref()), (3, 2, Some("list")), "{explained}");
+    assert_eq!(counted(&explained, "main", Purpose::Estimate).round_trips, 1, "{explained}");
+
+    // Sides of like size: both are read.
+    let like = ws.query::<Item>().filter(Item::NOTE.is_some() & Item::RANK.lt(30_000)).select(Item::OBJECT_ID);
+    let explained = like.explain_analyze().await?;
+    assert_eq!(explained.rows, Some(15_000), "{explained}");
+    assert_eq!(counted(&explained, "side", Purpose::Filter).rung.as_deref(), Some("merge"), "{explained}");
+    assert_eq!(counted(&explained, "side", Purpose::Probe).round_trips, 0, "{explained}");
+
+    // Too many to be gathered, and few beside the other side: chunk after chunk.
+    let chunks = ws.query::<Item>().filter(Item::NOTE.ne("nothing") & Item::RANK.lt(10_000)).select(Item::OBJECT_ID);
+    let explained = chunks.explain_analyze().await?;
+    assert_eq!(explained.rows, Some(10_000), "{explained}");
+    let probe = counted(&explained, "side", Purpose::Probe);
+    assert_eq!((probe.ids_pushed, probe.rung.as_deref()), (10_000, Some("chunks")), "{explained}");
+    assert_eq!(counted(&explained, "side", Purpose::Filter).rows, 0, "{explained}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_order_that_meets_nothing_is_given_up() -> Result<()> {
+    let (ws, main, _) = open().await?;
+    let late = |n: i64| Item { title: if n < 39_000 { "early" } else { "late" }.into(), ..item(n) };
+    ws.upsert_many(&(0..40_000).map(late).collect::<Vec<_>>()).await?;
+    main.taken();
+    // The rows with this title are the last of the order: too many to be gathered at once, never met by walking.
+    let rows = ws.query::<Item>().filter(Item::TITLE.on(Two::SIDE).eq("late")).order_by(Item::RANK.asc()).limit(5);
+    let explained = rows.explain_analyze().await?;
+    let walked = explained.steps.iter().filter(|s| s.backend == "main" && s.purpose == Purpose::Order);
+    let walked: u64 = walked.filter_map(|s| s.counters.as_ref().map(|c| c.rows)).sum();
+    assert!((1..10_000).contains(&walked), "{walked} rows walked\n{explained}");
+    let ranks: Vec<i64> = rows.all().await?.into_iter().map(|item| item.rank).collect();
+    assert_eq!(ranks, [39_000, 39_001, 39_002, 39_003, 39_004]);
+    // Some are met early, the others not: what was given before is not given again.
+    let rows = ws.query::<Item>().filter(Item::TITLE.on(Two::SIDE).eq("late") | Item::RANK.in_list([7, 900]));
+    let ranks: Vec<i64> = rows.order_by(Item::RANK.asc()).limit(4).all().await?.into_iter().map(|item| item.rank).collect();
+    assert_eq!(ranks, [7, 900, 39_000, 39_001]);
     Ok(())
 }
 

@@ -91,6 +91,11 @@ pub trait Driver: Send + Sync + 'static {
     /// Which of a sub-query this driver takes, and what remains for the caller; nothing runs.
     fn plan(&self, part: &Part, wanted: &SubQuery) -> Pushdown;
 
+    /// As [`plan`](Driver::plan), for a run that nobody explains: the text may be empty.
+    fn takes(&self, part: &Part, wanted: &SubQuery) -> Pushdown {
+        self.plan(part, wanted)
+    }
+
     /// Starts a sub-query that [`plan`](Driver::plan) took whole. Pages come in the order it asks for: its order keys
     /// then id, its score then id, else id.
     fn open(&self, part: Arc<Part>, query: Arc<SubQuery>) -> Result<Box<dyn PageStream>>;

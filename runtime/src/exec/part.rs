@@ -95,7 +95,7 @@ impl PartStream {
             return Ok(this(Source::Done(None)));
         }
         let ids = query.ids.as_ref().map_or(0, |ids| ids.len());
-        let taken = driver.plan(held, &query);
+        let taken = driver.takes(held, &query);
         let bounded = query.limit.is_some() || query.offset > 0;
         let whole = taken.remainder.is_all();
         let ordered = query.order.is_empty() || taken.order;

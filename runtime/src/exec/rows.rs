@@ -97,7 +97,7 @@ impl RowStream {
             return Ok(Source::Ids { stream, ready: VecDeque::new(), batch });
         }
         let (cap, known) = match wanted {
-            Some(wanted) => (wanted.saturating_mul(8).clamp(few.min(256), few), 0),
+            Some(wanted) => (wanted.saturating_mul(8).clamp(few.min(256), few), if order.is_empty() { few } else { 0 }),
             None if order.is_empty() => (few, KNOWN),
             None => (few.saturating_mul(SORTED_HERE / 4096), 0),
         };

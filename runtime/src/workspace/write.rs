@@ -393,8 +393,9 @@ fn encode<E: Entity>(rows: &[E]) -> Result<Rows> {
         }
         encoded.ids.push(id);
     }
-    if encoded.ids.len() > 1 {
-        let mut seen = HashSet::with_capacity(encoded.ids.len());
+    // Ids that ascend differ; others are looked for among those before.
+    if !encoded.ids.is_sorted_by(|a, b| a < b) {
+        let mut seen = hashbrown::HashSet::with_capacity(encoded.ids.len());
         if let Some(row) = encoded.ids.iter().position(|id| !seen.insert(id.as_str())) {
             let why = "an id occurs twice in one batch: which row should win is not said";
             return Err(Error::new(ErrorKind::InvalidValue, why).at_field("object_id").with("row", row).with("id", &encoded.ids[row]));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use heavenbase::driver::{Page, SubQuery};
+use heavenbase::driver::{Page, Pushdown, SubQuery};
 use heavenbase::filter::Filter;
 use heavenbase::schema::Part;
 use heavenbase::types::Value;
@@ -26,6 +26,8 @@ pub struct Found {
 /// When the driver fails or breaks a promise of the trait.
 pub async fn select(context: &Context, part: &Arc<Part>, wanted: &SubQuery) -> Outcome<Vec<Found>> {
     let plan = context.driver().plan(part, wanted);
+    let silent = context.driver().takes(part, wanted);
+    check!(Pushdown { text: plan.text.clone(), ..silent } == plan, "`takes` is not what `plan` says: {plan:?}");
     let orders = wanted.order.is_empty() || plan.order;
     let limits = (wanted.limit.is_none() && wanted.offset == 0) || plan.limit;
     let searches = wanted.near.is_none() || plan.near;

@@ -100,6 +100,10 @@ impl Driver for PostgresDriver {
         plan
     }
 
+    fn takes(&self, part: &Part, wanted: &SubQuery) -> Pushdown {
+        select::takes(&self.core.dialect, part, wanted)
+    }
+
     fn open(&self, part: Arc<Part>, query: Arc<SubQuery>) -> Result<Box<dyn PageStream>> {
         Ok(Box::new(Pages::new(self.core.clone(), part, query)))
     }

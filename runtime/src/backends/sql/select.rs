@@ -9,10 +9,9 @@ use crate::types::Value;
 
 /// What a dialect takes of a sub-query, with the text of what it takes.
 pub fn plan(dialect: &dyn Dialect, part: &Part, wanted: &SubQuery) -> Pushdown {
-    let (taken, remainder) = split_conjunction(&wanted.filter, &|f: &Filter| f.all_tests(|test| dialect.takes(part, test)));
-    let whole = remainder.is_all();
-    let mut asked = SubQuery { filter: taken, ..wanted.clone() };
-    if !whole {
+    let taken = takes(dialect, part, wanted);
+    let mut asked = SubQuery { filter: taken.taken.clone(), ..wanted.clone() };
+    if !taken.remainder.is_all() {
         asked.order.clear();
         asked.limit = None;
         asked.offset = 0;
@@ -20,7 +19,17 @@ pub fn plan(dialect: &dyn Dialect, part: &Part, wanted: &SubQuery) -> Pushdown {
     }
     let text = select(dialect, part, &asked, asked.after.as_ref(), asked.limit, asked.offset);
     let text = text.map_or_else(|e| format!("not runnable: {e}"), |statement| statement.text);
-    Pushdown { taken: asked.filter, remainder, order: whole, limit: whole, near: whole, text }
+    Pushdown { text, ..taken }
+}
+
+/// What a dialect takes of a sub-query, without a text.
+pub fn takes(dialect: &dyn Dialect, part: &Part, wanted: &SubQuery) -> Pushdown {
+    let takes = |f: &Filter| f.all_tests(|test| dialect.takes(part, test));
+    if takes(&wanted.filter) {
+        return Pushdown::everything(wanted, "");
+    }
+    let (taken, remainder) = split_conjunction(&wanted.filter, &takes);
+    Pushdown { taken, remainder, order: false, limit: false, near: false, text: String::new() }
 }
 
 /// The columns that a select returns after id and version: those asked for, then the order keys not among them,

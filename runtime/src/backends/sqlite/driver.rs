@@ -141,6 +141,10 @@ impl Driver for SqliteDriver {
         select::plan(&SQL, part, wanted)
     }
 
+    fn takes(&self, part: &Part, wanted: &SubQuery) -> Pushdown {
+        select::takes(&SQL, part, wanted)
+    }
+
     fn open(&self, part: Arc<Part>, query: Arc<SubQuery>) -> Result<Box<dyn PageStream>> {
         Ok(Box::new(Stream::new(self.pool.clone(), part, query)?))
     }
