@@ -30,6 +30,15 @@ pub fn name_type(name: &str, span: Span) -> TokenStream {
     quote_spanned!(span=> __hb::Name<#(#characters),*>)
 }
 
+/// The alias of [`name_type`] that the code of an entity begins with: `__on_main`.
+pub fn name_alias(name: &str, span: Span) -> TokenStream {
+    if name.is_empty() {
+        return name_type(name, span);
+    }
+    let alias = syn::Ident::new(&format!("__on_{name}"), span);
+    quote_spanned!(span=> #alias)
+}
+
 /// The start and the end of a type: a path that begins and ends there is underlined as the type itself.
 pub fn ends(ty: &Type) -> (Span, Span) {
     let mut spans = ty.to_token_stream().into_iter().map(|token| token.span());

@@ -1,10 +1,12 @@
+use std::collections::BTreeSet;
+
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::LitStr;
 use syn::spanned::Spanned;
 
-use super::model::{DefaultModel, EntityModel, FieldModel, StoreModel};
-use crate::names::{default_placement, ends, name_type, new_field, of_logical};
+use super::model::{DecimalModel, DefaultModel, EntityModel, FieldModel, StoreModel, TextModel};
+use crate::names::{default_placement, name_alias, name_type, new_field, of_logical};
 
 /// The impls of an entity.
 pub fn expand(model: &EntityModel) -> TokenStream {
@@ -17,16 +19,18 @@ pub fn expand(model: &EntityModel) -> TokenStream {
     };
     let of_layout = quote_spanned!(model.layout.span()=> __hb::Of::<#layout>::layout());
     let schema = schema(model);
+    let names = names(model);
     let constants = fields.iter().filter_map(|field| constant(field, &entity));
     let copies = fields.iter().filter(|field| has_copies(field)).map(copies);
     let checks = fields.iter().map(checks);
     let writes = fields.iter().map(write);
-    let owner = name_type(&model.owner_name(), model.owner.as_ref().map_or_else(Span::call_site, LitStr::span));
+    let owner = name_alias(&model.owner_name(), model.owner.as_ref().map_or_else(Span::call_site, LitStr::span));
     let owner_check = model.owner.as_ref().map(|literal| quote_spanned!(literal.span()=> layout.on::<#owner, _>();));
     let (id, decode) = match model.id {
         Some(id) => {
-            let reads = fields.iter().enumerate().map(|(position, field)| read(position, field));
-            (quote!(&self.#id), quote!(__hb::Ok(Self { #id: row.take_id(), #(#reads),* })))
+            let reads = fields.chunks(READ_TOGETHER).enumerate().map(|(number, fields)| read(number * READ_TOGETHER, fields));
+            let (idents, variables) = (fields.iter().map(|f| f.ident), fields.iter().map(variable));
+            (quote!(&self.#id), quote!(#(#reads)* __hb::Ok(Self { #id: row.take_id(), #(#idents: #variables),* })))
         }
         // After a mistake: never run, as the program does not compile.
         None => (quote!(::core::unreachable!()), quote!(::core::unreachable!())),
@@ -44,9 +48,10 @@ pub fn expand(model: &EntityModel) -> TokenStream {
     let values = if fields.is_empty() { quote!(_) } else { quote!(values) };
     let row = if model.id.is_none() { quote!(_) } else { quote!(row) };
     quote! {
-        #[allow(unused_qualifications, clippy::absolute_paths, clippy::type_complexity)]
+        #[allow(unused_qualifications, non_camel_case_types, clippy::absolute_paths, clippy::type_complexity)]
         const _: () = {
             use ::heavenbase::__private as __hb;
+            #(#names)*
 
             #[allow(private_interfaces)]
             impl #impl_generics #entity #where_clause {
@@ -92,6 +97,16 @@ pub fn expand(model: &EntityModel) -> TokenStream {
     }
 }
 
+/// An alias a backend. Written out each time, the characters of its name would be more for the compiler than the rest.
+fn names(model: &EntityModel) -> impl Iterator<Item = TokenStream> {
+    let stores = model.fields.iter().flat_map(|field| &field.stores).map(StoreModel::backend);
+    let names: BTreeSet<String> = stores.chain([model.owner_name()]).filter(|name| !name.is_empty()).collect();
+    names.into_iter().map(|name| {
+        let (alias, name) = (name_alias(&name, Span::call_site()), name_type(&name, Span::call_site()));
+        quote!(type #alias = #name;)
+    })
+}
+
 fn schema(model: &EntityModel) -> TokenStream {
     let EntityModel { name, .. } = model;
     let fields = model.fields.iter().map(field_schema);
@@ -123,13 +138,8 @@ fn schema(model: &EntityModel) -> TokenStream {
     if model.read_only {
         rest.push(quote!(read_only: true));
     }
-    quote! {
-        __hb::EntitySchema {
-            fields: &[#(#fields),*],
-            #(#rest,)*
-            ..__hb::EntitySchema::new(#name, &[])
-        }
-    }
+    let schema = quote!(__hb::EntitySchema::new(#name, &[#(#fields),*]));
+    if rest.is_empty() { schema } else { quote!(__hb::EntitySchema { #(#rest,)* ..#schema }) }
 }
 
 /// A field's name as text, without `r#`.
@@ -140,62 +150,50 @@ fn bare(name: &Ident) -> String {
 
 fn field_schema(field: &FieldModel) -> TokenStream {
     let FieldModel { name, ty, .. } = field;
-    let (logical, nullable) = (of_logical(ty, "TYPE"), of_logical(ty, "NULLABLE"));
+    let of = of_logical(ty, "FIELD");
     let placements = field.stores.iter().map(|store| placement_schema(field, store));
-    let mut rest = Vec::new();
+    let mut schema = quote!(__hb::FieldSchema::of(#name, #of, &[#(#placements),*]));
     if let Some(stored) = &field.stored_name {
-        rest.push(quote!(stored_name: #stored));
+        schema.extend(quote!(.stored_as(#stored)));
     }
-    if let Some(text) = &field.text {
-        let max = text.max;
-        rest.push(quote!(logical: #logical.with_text_max(#max)));
-    } else if let Some(decimal) = &field.decimal {
-        let (precision, scale) = (decimal.precision, decimal.scale);
-        rest.push(quote!(logical: #logical.with_decimal(#precision, #scale)));
+    if let Some(TextModel { max, .. }) = &field.text {
+        schema.extend(quote!(.with_text_max(#max)));
+    } else if let Some(DecimalModel { precision, scale, .. }) = &field.decimal {
+        schema.extend(quote!(.with_decimal(#precision, #scale)));
     }
     if let Some(value) = default_value(field) {
         let to_value = of_logical(ty, "to_value");
-        rest.push(quote!(default: __hb::Some(|| {
+        schema.extend(quote!(.with_default(|| {
             let default: #ty = #value;
             #to_value(&default)
         })));
     }
     if field.compute.is_some() {
-        rest.push(quote!(computed: true));
+        schema.extend(quote!(.computed()));
     }
-    quote! {
-        __hb::FieldSchema {
-            placements: &[#(#placements),*],
-            #(#rest,)*
-            ..__hb::FieldSchema::new(#name, #logical, #nullable)
-        }
-    }
+    schema
 }
 
 fn placement_schema(field: &FieldModel, store: &StoreModel) -> TokenStream {
     let backend = store.backend();
     let placement = placement_type(field, store);
-    let mut rest = Vec::new();
+    let mut schema = quote!(__hb::PlacementSchema::of::<#placement>(#backend));
     if store.copy.is_some() {
-        rest.push(quote!(copy: true));
+        schema.extend(quote!(.copied()));
     }
     if let Some(index) = &store.index {
         let method = &index.method;
         let parameters = index.parameters.iter().map(|(name, number)| quote!((#name, #number)));
-        rest.push(quote!(index: __hb::Some(__hb::Index { method: #method, parameters: &[#(#parameters),*] })));
+        schema.extend(quote!(.indexed(#method, &[#(#parameters),*])));
     }
     if store.unique.is_some() {
-        rest.push(quote!(unique: true));
+        schema.extend(quote!(.unique()));
     }
     if let Some(metric) = &store.metric {
         let variant = Ident::new(metric.variant, Span::call_site());
-        rest.push(quote!(metric: __hb::Some(__hb::Metric::#variant)));
+        schema.extend(quote!(.ranked(__hb::Metric::#variant)));
     }
-    if rest.is_empty() {
-        quote!(__hb::PlacementSchema::of::<#placement>(#backend))
-    } else {
-        quote!(__hb::PlacementSchema { #(#rest,)* ..__hb::PlacementSchema::of::<#placement>(#backend) })
-    }
+    schema
 }
 
 fn placement_type(field: &FieldModel, store: &StoreModel) -> TokenStream {
@@ -218,7 +216,7 @@ fn constant(field: &FieldModel, entity: &TokenStream) -> Option<TokenStream> {
     let FieldModel { name, docs, ty, .. } = field;
     let constant = field.constant.as_ref()?;
     let truth = &field.stores[0];
-    let backend = name_type(&truth.backend(), truth.backend_span());
+    let backend = name_alias(&truth.backend(), truth.backend_span());
     let placement = placement_type(field, truth);
     let copies = has_copies(field).then(|| copies_type(field)).map(|copies| quote!(, #copies));
     let new = new_field(ty, &quote!(#entity, #ty, #backend, #placement #copies), name);
@@ -235,14 +233,14 @@ fn constant(field: &FieldModel, entity: &TokenStream) -> Option<TokenStream> {
 fn copies(field: &FieldModel) -> TokenStream {
     let marker = copies_type(field);
     let impls = field.stores[1..].iter().map(|store| {
-        let backend = name_type(&store.backend(), store.backend_span());
+        let backend = name_alias(&store.backend(), store.backend_span());
         // The marker has no generics, so a placement that follows from a type parameter has to be written out.
         let placement = placement_type(field, store);
         quote!(#[diagnostic::do_not_recommend] impl __hb::HasCopy<#backend> for #marker { type Placement = #placement; })
     });
     quote! {
         #[doc(hidden)]
-        #[allow(non_camel_case_types, missing_debug_implementations)]
+        #[allow(missing_debug_implementations)]
         pub struct #marker;
         #(#impls)*
     }
@@ -271,16 +269,19 @@ fn write(field: &FieldModel) -> TokenStream {
     }
 }
 
-fn read(position: usize, field: &FieldModel) -> TokenStream {
-    let FieldModel { ident, name, ty, .. } = field;
-    let from_value = of_logical(ty, "from_value");
-    let (start, end) = ends(ty);
-    let (method, source) = match &field.default {
-        Some(_) => (quote_spanned!(start=> row.read_or_default), quote!(&Self::SCHEMA.fields[#position])),
-        None => (quote_spanned!(start=> row.read_as), quote!(#name)),
-    };
-    let arguments = quote_spanned!(end=> (#source, #from_value)?);
-    quote!(#ident: #method #arguments)
+/// The longest tuple that `RowCursor::read_all` takes.
+const READ_TOGETHER: usize = 12;
+
+/// Reads some fields into variables, the first of them at this position.
+fn read(position: usize, fields: &[FieldModel]) -> TokenStream {
+    let variables = fields.iter().map(variable);
+    let from_values = fields.iter().map(|field| of_logical(field.ty, "from_value"));
+    quote!(let (#(#variables,)*) = row.read_all(Self::SCHEMA, #position, (#(#from_values,)*))?;)
+}
+
+/// The variable that a field is read into: a name that no constant of the user's can have.
+fn variable(field: &FieldModel) -> Ident {
+    quote::format_ident!("__{}", field.name, span = Span::mixed_site())
 }
 
 /// Calls whose bounds are the capability questions of a field, each spanned on what the user wrote.
@@ -289,7 +290,7 @@ fn checks(field: &FieldModel) -> TokenStream {
     let class = of_logical(ty, "Class");
     let stores = field.stores.iter().map(|store| {
         let span = store.backend_span();
-        let backend = name_type(&store.backend(), span);
+        let backend = name_alias(&store.backend(), span);
         let placement = placement_type(field, store);
         let on = quote_spanned!(span=> layout.on::<#backend, _>());
         let stores = quote_spanned!(ty.span()=> .stores::<#class, #placement>());

@@ -2,14 +2,14 @@
 
 macro_rules! capability_table {
     ($(
-        $kind:ident = $name:literal $meta:tt {
+        $kind:ident = $name:literal $meta:tt $(with $group:ident)? {
             metrics: [$($metric:ident),*];
-            $([$($class:ident),+] in $placement:ident: $ops:tt;)*
+            $($rows:tt)*
         }
     )*) => {
         $(
             capability_kind! { $meta $kind $name [$($metric),*] }
-            $(capability_rows! { $meta $kind $placement $ops [$($class),+] })*
+            capability_rows! { [$($group)?] capability_impls_of [$meta $kind] { $($rows)* } }
         )*
 
         /// Every row of the table, backends without their feature included.
@@ -17,13 +17,31 @@ macro_rules! capability_table {
             $(super::table::BackendRows {
                 backend: $name,
                 metrics: &[$(crate::types::Metric::$metric),*],
-                rows: &[$(super::table::Row {
-                    classes: &[$(stringify!($class)),+],
-                    placement: super::Placement::$placement,
-                    native: capability_ops!($ops),
-                }),*],
+                rows: capability_rows! { [$($group)?] capability_data_of [] { $($rows)* } },
             }),*
         ];
+    };
+}
+
+// Hands the rows of the group, if there is one, and the backend's own to the macro `$then`.
+macro_rules! capability_rows {
+    ([] $then:ident $context:tt { $($rows:tt)* }) => { $then! { $context $($rows)* } };
+    ([$group:ident] $then:ident $context:tt $rows:tt) => { $group! { $then $context $rows } };
+}
+
+macro_rules! capability_data_of {
+    ([] $([$($class:ident),+] in $placement:ident: $ops:tt;)*) => {
+        &[$(super::table::Row {
+            classes: &[$(stringify!($class)),+],
+            placement: super::Placement::$placement,
+            native: capability_ops!($ops),
+        }),*]
+    };
+}
+
+macro_rules! capability_impls_of {
+    ([$meta:tt $kind:ident] $([$($class:ident),+] in $placement:ident: $ops:tt;)*) => {
+        $(capability_classes! { $meta $kind $placement $ops [$($class),+] })*
     };
 }
 
@@ -45,7 +63,7 @@ macro_rules! capability_metric {
     };
 }
 
-macro_rules! capability_rows {
+macro_rules! capability_classes {
     ($metas:tt $kind:ident $placement:ident $ops:tt [$($class:ident),+]) => {
         $(capability_row! { $metas $kind $placement $class $ops })+
     };
@@ -74,4 +92,7 @@ macro_rules! capability_ops {
     ([$($op:ident),*]) => { &[$(super::Operation::$op),*] };
 }
 
-pub(super) use {capability_impls, capability_kind, capability_metric, capability_ops, capability_row, capability_rows, capability_table};
+pub(super) use {
+    capability_classes, capability_data_of, capability_impls, capability_impls_of, capability_kind, capability_metric, capability_ops,
+    capability_row, capability_rows, capability_table,
+};

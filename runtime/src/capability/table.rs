@@ -3,9 +3,13 @@
 //! An operation that means something on the class ([`class::MEANINGS`](super::class::MEANINGS)) and is not listed is
 //! `scan`; every other is `never`. Memory and files scan by nature: for them it is native. A backend whose own engine
 //! would give another meaning than `docs/semantics.md` does not list the operation.
+//!
+//! Rows that several backends share are a group: a macro that hands them on, named after `with`. A backend's own rows
+//! stand in its braces, after the group's.
 
 use super::macros::{
-    capability_impls, capability_kind, capability_metric, capability_ops, capability_row, capability_rows, capability_table,
+    capability_classes, capability_data_of, capability_impls, capability_impls_of, capability_kind, capability_metric, capability_ops,
+    capability_row, capability_rows, capability_table,
 };
 use super::{Operation, Placement};
 use crate::types::Metric;
@@ -32,54 +36,58 @@ pub struct Row {
     pub native: &'static [Operation],
 }
 
+// What whatever keeps its rows in memory does: memory itself, and files.
+macro_rules! rows_in_memory {
+    ($then:ident $context:tt { $($more:tt)* }) => {
+        $then! { $context
+            [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
+            [Int, Float, Decimal] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
+            [Bool, Category] in InlineColumn: [Eq, IsNull, Sort, GroupBy];
+            [Text] in InlineColumn: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Matches, Sort, GroupBy, MinMax];
+            [Bytes] in InlineColumn: [Eq, IsNull];
+            [Json] in JsonField: [Eq, IsNull, Path];
+            [List] in InlineColumn: [Eq, IsNull, Has, Length];
+            [Vector] in InlineColumn: [IsNull];
+            $($more)*
+        }
+    };
+}
+
+// What PostgreSQL does, with extensions or without.
+macro_rules! rows_of_postgres {
+    ($then:ident $context:tt { $($more:tt)* }) => {
+        $then! { $context
+            [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
+            [Int, Float, Decimal] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
+            [Bool, Category] in InlineColumn: [Eq, IsNull, Sort, GroupBy];
+            // Which regular expressions run natively is decided pattern by pattern.
+            [Text] in InlineColumn: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Sort, GroupBy, MinMax];
+            [Text] in InvertedIndex: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Matches, Sort, GroupBy, MinMax];
+            [Bytes] in InlineColumn: [Eq, IsNull];
+            [Json] in JsonField: [Eq, IsNull, Path];
+            [List] in InlineColumn: [Eq, IsNull, Has, Length];
+            [Vector] in InlineColumn: [IsNull];
+            $($more)*
+        }
+    };
+}
+
 capability_table! {
-    InMem = "inmem" [cfg(all())] {
+    InMem = "inmem" [cfg(all())] with rows_in_memory {
         metrics: [Cosine, L2, Dot];
-        [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
-        [Int, Float, Decimal] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
-        [Bool, Category] in InlineColumn: [Eq, IsNull, Sort, GroupBy];
-        [Text] in InlineColumn: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Matches, Sort, GroupBy, MinMax];
         [Text] in InvertedIndex: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Matches, Sort, GroupBy, MinMax];
-        [Bytes] in InlineColumn: [Eq, IsNull];
-        [Json] in JsonField: [Eq, IsNull, Path];
-        [List] in InlineColumn: [Eq, IsNull, Has, Length];
         [Vector] in VectorIndex: [IsNull, Near];
-        [Vector] in InlineColumn: [IsNull];
     }
-    JsonFile = "json" [cfg(feature = "json")] {
+    JsonFile = "json" [cfg(feature = "json")] with rows_in_memory {
         metrics: [Cosine, L2, Dot];
-        [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
-        [Int, Float, Decimal] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
-        [Bool, Category] in InlineColumn: [Eq, IsNull, Sort, GroupBy];
-        [Text] in InlineColumn: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Matches, Sort, GroupBy, MinMax];
-        [Bytes] in InlineColumn: [Eq, IsNull];
-        [Json] in JsonField: [Eq, IsNull, Path];
-        [List] in InlineColumn: [Eq, IsNull, Has, Length];
         [Vector] in VectorIndex: [IsNull, Near];
-        [Vector] in InlineColumn: [IsNull];
     }
-    Pickle = "pickle" [cfg(feature = "pickle")] {
+    Pickle = "pickle" [cfg(feature = "pickle")] with rows_in_memory {
         metrics: [Cosine, L2, Dot];
-        [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
-        [Int, Float, Decimal] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
-        [Bool, Category] in InlineColumn: [Eq, IsNull, Sort, GroupBy];
-        [Text] in InlineColumn: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Matches, Sort, GroupBy, MinMax];
-        [Bytes] in InlineColumn: [Eq, IsNull];
-        [Json] in JsonField: [Eq, IsNull, Path];
-        [List] in InlineColumn: [Eq, IsNull, Has, Length];
         [Vector] in VectorIndex: [IsNull, Near];
-        [Vector] in InlineColumn: [IsNull];
     }
-    FileStore = "file" [cfg(feature = "file")] {
+    FileStore = "file" [cfg(feature = "file")] with rows_in_memory {
         metrics: [];
-        [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
-        [Int, Float, Decimal] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
-        [Bool, Category] in InlineColumn: [Eq, IsNull, Sort, GroupBy];
-        [Text] in InlineColumn: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Matches, Sort, GroupBy, MinMax];
-        [Bytes] in InlineColumn: [Eq, IsNull];
-        [Json] in JsonField: [Eq, IsNull, Path];
-        [List] in InlineColumn: [Eq, IsNull, Has, Length];
-        [Vector] in InlineColumn: [IsNull];
     }
     Sqlite = "sqlite" [cfg(feature = "sqlite")] {
         metrics: [Cosine, L2, Dot];
@@ -123,32 +131,12 @@ capability_table! {
         [Vector] in VectorIndex: [IsNull, Near];
         [Vector] in InlineColumn: [IsNull];
     }
-    Postgres = "postgres" [cfg(feature = "postgres")] {
+    Postgres = "postgres" [cfg(feature = "postgres")] with rows_of_postgres {
         metrics: [];
-        [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
-        [Int, Float, Decimal] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
-        [Bool, Category] in InlineColumn: [Eq, IsNull, Sort, GroupBy];
-        // Which regular expressions run natively is decided pattern by pattern.
-        [Text] in InlineColumn: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Sort, GroupBy, MinMax];
-        [Text] in InvertedIndex: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Matches, Sort, GroupBy, MinMax];
-        [Bytes] in InlineColumn: [Eq, IsNull];
-        [Json] in JsonField: [Eq, IsNull, Path];
-        [List] in InlineColumn: [Eq, IsNull, Has, Length];
-        [Vector] in InlineColumn: [IsNull];
     }
-    PgVector = "pgvector" [cfg(feature = "pgvector")] {
+    PgVector = "pgvector" [cfg(feature = "pgvector")] with rows_of_postgres {
         metrics: [Cosine, L2, Dot];
-        [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
-        [Int, Float, Decimal] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
-        [Bool, Category] in InlineColumn: [Eq, IsNull, Sort, GroupBy];
-        // Which regular expressions run natively is decided pattern by pattern.
-        [Text] in InlineColumn: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Sort, GroupBy, MinMax];
-        [Text] in InvertedIndex: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Matches, Sort, GroupBy, MinMax];
-        [Bytes] in InlineColumn: [Eq, IsNull];
-        [Json] in JsonField: [Eq, IsNull, Path];
-        [List] in InlineColumn: [Eq, IsNull, Has, Length];
         [Vector] in VectorIndex: [IsNull, Near];
-        [Vector] in InlineColumn: [IsNull];
     }
     MySql = "mysql" [cfg(feature = "mysql")] {
         metrics: [];

@@ -16,6 +16,6 @@ pub use entity::{Entity, HasBackend, HasCopy, KindOf, Layout, NoCopies, ScanOfEv
 pub use field::{DefaultPlacement, Field, Length, PathValue};
 pub use name::{Name, Slot};
 pub use predicate::{Order, Predicate};
-pub use row::RowCursor;
+pub use row::{FromValues, RowCursor};
 pub use selection::{Projection, SCORE, Score, Selection};
 pub use spec::{AggregateSpec, FieldRef, HavingSpec, MeasureSpec, OrderSpec, QuerySpec, SearchSpec};

@@ -1,5 +1,5 @@
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::FieldSchema;
+use crate::schema::{EntitySchema, FieldSchema};
 use crate::types::{Id, Logical, Mismatch, Value};
 
 /// Reads the values of one result row, one after the other.
@@ -35,18 +35,27 @@ impl<'a> RowCursor<'a> {
         from_value(value).map_err(|m| corrupt(field, m))
     }
 
-    /// As [`read_as`](RowCursor::read_as), with the field's default where nothing is stored: a row from before the field.
-    /// A field that may be null keeps the null, which may have been written.
+    /// The next values, as many as there are functions, each by its type's own `from_value`: a tuple of functions gives a
+    /// tuple of values. They are those of the fields from `first` on; a null in a field that cannot be null, in a row from
+    /// before the field, is the field's default.
     ///
     /// # Errors
     /// As [`read`](RowCursor::read).
+    #[doc(hidden)]
     #[inline]
-    pub fn read_or_default<T>(&mut self, field: &'static FieldSchema, from_value: impl FnOnce(Value) -> Result<T, Mismatch>) -> Result<T> {
+    pub fn read_all<F: FromValues>(&mut self, schema: &'static EntitySchema, first: usize, from_values: F) -> Result<F::Row> {
+        from_values.read(self, schema.fields.get(first..).unwrap_or_default())
+    }
+
+    #[inline]
+    fn read_field<T>(&mut self, field: Option<&'static FieldSchema>, from_value: impl FnOnce(Value) -> Result<T, Mismatch>) -> Result<T> {
         let mut value = self.values.next().map_or(Value::Null, Value::take);
-        if let (Value::Null, false, Some(default)) = (&value, field.nullable, field.default) {
+        if value.is_null()
+            && let Some(FieldSchema { nullable: false, default: Some(default), .. }) = field
+        {
             value = default();
         }
-        from_value(value).map_err(|m| corrupt(field.name, m))
+        from_value(value).map_err(|m| corrupt(field.map_or("", |f| f.name), m))
     }
 
     /// Takes the row's id.
@@ -69,3 +78,43 @@ fn corrupt(field: &'static str, mismatch: Mismatch) -> Error {
     let Mismatch { expected, found } = mismatch;
     Error::new(ErrorKind::Corrupt, format!("the stored value is of type {found}, expected {expected}")).at_field(field)
 }
+
+/// A tuple of `from_value` functions, which read a tuple of values.
+///
+/// One call for many fields: a call and a `?` a field take the compiler three times as long. Functions and not types, so
+/// that a type that is not [`Logical`] is reported where the derive asks for its function, in the same words as elsewhere.
+pub trait FromValues {
+    /// What is read.
+    type Row;
+
+    /// Reads the values of these fields.
+    ///
+    /// # Errors
+    /// As [`RowCursor::read`].
+    fn read(self, row: &mut RowCursor<'_>, fields: &'static [FieldSchema]) -> Result<Self::Row>;
+}
+
+macro_rules! tuples {
+    () => {};
+    ($first:ident $first_value:ident $($name:ident $value:ident)*) => {
+        tuples!($($name $value)*);
+
+        impl<$first, $first_value, $($name, $value),*> FromValues for ($first, $($name,)*)
+        where
+            $first: FnOnce(Value) -> Result<$first_value, Mismatch>,
+            $($name: FnOnce(Value) -> Result<$value, Mismatch>,)*
+        {
+            type Row = ($first_value, $($value,)*);
+
+            #[inline]
+            #[allow(non_snake_case)]
+            fn read(self, row: &mut RowCursor<'_>, fields: &'static [FieldSchema]) -> Result<Self::Row> {
+                let ($first, $($name,)*) = self;
+                let mut fields = fields.iter();
+                Ok((row.read_field(fields.next(), $first)?, $(row.read_field(fields.next(), $name)?,)*))
+            }
+        }
+    };
+}
+
+tuples!(A AV B BV C CV D DV E EV F FV G GV H HV I IV J JV K KV L LV);

@@ -10,6 +10,15 @@ pub struct Mismatch {
     pub found: &'static str,
 }
 
+/// What a field of a Rust type is: [`Logical::TYPE`] and [`Logical::NULLABLE`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FieldType {
+    /// The logical type, with its default parameters.
+    pub logical: LogicalType,
+    /// Whether a null is a value of the type.
+    pub nullable: bool,
+}
+
 /// A Rust type that a field can have.
 ///
 /// Implemented for the types of `semantics`, for `Option` of them, for enums by `#[derive(Category)]` and for newtypes
@@ -34,6 +43,9 @@ pub trait Logical: Sized {
     const TYPE: LogicalType;
     /// Whether a null is a value of this type.
     const NULLABLE: bool = false;
+    /// The two together. The derive asks this once a field: each question costs its users time to compile.
+    #[doc(hidden)]
+    const FIELD: FieldType = FieldType { logical: Self::TYPE, nullable: Self::NULLABLE };
 
     /// The value as drivers see it.
     fn to_value(&self) -> Value;

@@ -14,7 +14,7 @@ mod words;
 pub use compare::{canonical_key, compare, equal, json_equal, sort_order};
 pub use decimal::Decimal;
 pub use id::{Id, Ref};
-pub use logical::{ListItem, Logical, Mismatch, Named};
+pub use logical::{FieldType, ListItem, Logical, Mismatch, Named};
 pub use logical_type::{DEFAULT_TEXT_MAX, LogicalType};
 pub use operand::Operand;
 pub use time::{Date, Duration, Timestamp};
