@@ -5,7 +5,7 @@ use quote::quote;
 use syn::{Data, DeriveInput, Fields, Generics, Ident, Member, Type};
 
 use crate::errors::Errors;
-use crate::names::of_logical;
+use crate::names::TypeAt;
 
 struct Model<'a> {
     ident: &'a Ident,
@@ -50,9 +50,10 @@ fn expand(model: &Model) -> TokenStream {
     let Model { ident, generics, inner: (member, ty) } = model;
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     let newtype = quote!(#ident #type_generics);
+    let ty = TypeAt::of(ty);
     let [class, base, probe, item_type, constant, nullable] =
-        ["Class", "Base", "Probe", "Item", "TYPE", "NULLABLE"].map(|member| of_logical(ty, member));
-    let (to_value, from_value) = (of_logical(ty, "to_value"), of_logical(ty, "from_value"));
+        ["Class", "Base", "Probe", "Item", "TYPE", "NULLABLE"].map(|member| ty.logical(member));
+    let (to_value, from_value) = (ty.logical("to_value"), ty.logical("from_value"));
     let predicates = where_clause.map(|clause| &clause.predicates);
     // The bound is looked at where it is used, not here: a newtype that cannot be in a list still compiles.
     let item = quote!(where for<'__hb> #ty: __hb::ListItem, #predicates);

@@ -1,4 +1,4 @@
-use proc_macro2::{Literal, Span, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::Type;
 
@@ -35,43 +35,64 @@ pub fn name_alias(name: &str, span: Span) -> TokenStream {
     if name.is_empty() {
         return name_type(name, span);
     }
-    let alias = syn::Ident::new(&format!("__on_{name}"), span);
+    let alias = Ident::new(&format!("__on_{name}"), span);
     quote_spanned!(span=> #alias)
 }
 
-/// The start and the end of a type: a path that begins and ends there is underlined as the type itself.
-pub fn ends(ty: &Type) -> (Span, Span) {
-    let mut spans = ty.to_token_stream().into_iter().map(|token| token.span());
-    let start = spans.next().unwrap_or_else(Span::call_site);
-    (start, spans.last().unwrap_or(start))
+/// A type as the user wrote it, looked at once: a path that begins at its start and ends at its end is underlined as the
+/// type itself.
+pub struct TypeAt {
+    tokens: TokenStream,
+    start: Span,
+    end: Span,
 }
 
-/// `<Type as __hb::Logical>::member`, underlined as the type.
-///
-/// Whatever asks this of a type does it in these words only: when the type is not `Logical`, the messages are then all the
-/// same, and the compiler shows one.
-pub fn of_logical(ty: &Type, member: &str) -> TokenStream {
-    let (start, end) = ends(ty);
-    let member = syn::Ident::new(member, end);
-    let head = quote_spanned!(start=> <#ty as __hb::Logical);
-    let tail = quote_spanned!(end=> >::#member);
-    quote::quote!(#head #tail)
+impl ToTokens for TypeAt {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.extend(self.tokens.clone());
+    }
 }
 
-/// `__hb::Field<parameters> = __hb::Field::new("name")`, each side underlined as the type.
-pub fn new_field(ty: &Type, parameters: &TokenStream, name: &str) -> TokenStream {
-    let (start, end) = ends(ty);
-    let head = quote_spanned!(start=> __hb::Field<#parameters);
-    let tail = quote_spanned!(end=> > =);
-    let new = quote_spanned!(start=> __hb::Field::new);
-    let name = quote_spanned!(end=> (#name));
-    quote::quote!(#head #tail #new #name)
-}
+impl TypeAt {
+    pub fn of(ty: &Type) -> Self {
+        let tokens = ty.to_token_stream();
+        let mut spans = tokens.clone().into_iter().map(|token| token.span());
+        let start = spans.next().unwrap_or_else(Span::call_site);
+        let end = spans.last().unwrap_or(start);
+        TypeAt { tokens, start, end }
+    }
 
-/// `__hb::DefaultPlacement<Type>`, underlined as the type.
-pub fn default_placement(ty: &Type) -> TokenStream {
-    let (start, end) = ends(ty);
-    let head = quote_spanned!(start=> __hb::DefaultPlacement<#ty);
-    let tail = quote_spanned!(end=> >);
-    quote::quote!(#head #tail)
+    /// Where it begins: also where a method that is called on its account is underlined.
+    pub fn span(&self) -> Span {
+        self.start
+    }
+
+    /// `<Type as __hb::Logical>::member`.
+    ///
+    /// Whatever asks this of a type does it in these words only: when the type is not `Logical`, the messages are then all
+    /// the same, and the compiler shows one.
+    pub fn logical(&self, member: &str) -> TokenStream {
+        let TypeAt { tokens, start, end } = self;
+        let member = Ident::new(member, *end);
+        let mut path = quote_spanned!(*start=> <#tokens as __hb::Logical);
+        path.extend(quote_spanned!(*end=> >::#member));
+        path
+    }
+
+    /// `__hb::Field<parameters> = __hb::Field::new("name")`, each side underlined as the type.
+    pub fn new_field(&self, parameters: &TokenStream, name: &str) -> TokenStream {
+        let mut field = quote_spanned!(self.start=> __hb::Field<#parameters);
+        field.extend(quote_spanned!(self.end=> > =));
+        field.extend(quote_spanned!(self.start=> __hb::Field::new));
+        field.extend(quote_spanned!(self.end=> (#name)));
+        field
+    }
+
+    /// `__hb::DefaultPlacement<Type>`.
+    pub fn default_placement(&self) -> TokenStream {
+        let TypeAt { tokens, start, end } = self;
+        let mut placement = quote_spanned!(*start=> __hb::DefaultPlacement<#tokens);
+        placement.extend(quote_spanned!(*end=> >));
+        placement
+    }
 }

@@ -16,19 +16,26 @@ pub use crate::capability::op::metric;
 pub use crate::capability::{class, placement};
 pub use crate::error::Result;
 pub use crate::query::{
-    DefaultPlacement, Entity, Field, FieldRef, HasBackend, HasCopy, Layout, Name, Projection, RowCursor, ScanOfEveryRow, Scanned, Score,
-    Slot, Writable,
+    DefaultPlacement, Entity, Field, FieldRef, HasBackend, HasCopy, Layout, Name, NameText, Projection, RowCursor, ScanOfEveryRow, Scanned,
+    Score, Slot, Writable,
 };
 pub use crate::schema::{Binding, EntitySchema, ExistingTable, FieldSchema, IdSource, Index, KeyKind, LayoutEntry, PlacementSchema};
 pub use crate::types::{Id, ListItem, Logical, LogicalType, Metric, Mismatch, Named, Operand, Value};
 
 use crate::backends::{Connect, MapsTables};
+use crate::capability::placement::Placed;
 use crate::capability::{Backend, Ranks, Runs, Stores};
 use crate::driver::Driver;
 
 /// The kinds of a layout's backend.
 pub const fn kinds_of<L: HasBackend<N>, N>() -> &'static [&'static str] {
     <L::Kind as Backend>::KINDS
+}
+
+/// One place on a backend, with nothing asked for. Made once for all fields that lie so, and not once a field: that is less
+/// for the compiler.
+pub const fn at<N: NameText, P: Placed>() -> &'static [PlacementSchema] {
+    const { &[PlacementSchema::of::<P>(N::TEXT)] }
 }
 
 /// A layout, to be asked which backends it has.

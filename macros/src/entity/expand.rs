@@ -6,7 +6,7 @@ use syn::LitStr;
 use syn::spanned::Spanned;
 
 use super::model::{DecimalModel, DefaultModel, EntityModel, FieldModel, StoreModel, TextModel};
-use crate::names::{default_placement, name_alias, name_type, new_field, of_logical};
+use crate::names::{name_alias, name_type};
 
 /// The impls of an entity.
 pub fn expand(model: &EntityModel) -> TokenStream {
@@ -150,9 +150,18 @@ fn bare(name: &Ident) -> String {
 
 fn field_schema(field: &FieldModel) -> TokenStream {
     let FieldModel { name, ty, .. } = field;
-    let of = of_logical(ty, "FIELD");
-    let placements = field.stores.iter().map(|store| placement_schema(field, store));
-    let mut schema = quote!(__hb::FieldSchema::of(#name, #of, &[#(#placements),*]));
+    let of = ty.logical("FIELD");
+    let placements = match &field.stores[..] {
+        [store] if store.is_plain() => {
+            let (backend, placement) = (name_alias(&store.backend(), Span::call_site()), placement_type(field, store));
+            quote!(__hb::at::<#backend, #placement>())
+        }
+        stores => {
+            let placements = stores.iter().map(|store| placement_schema(field, store));
+            quote!(&[#(#placements),*])
+        }
+    };
+    let mut schema = quote!(__hb::FieldSchema::of(#name, #of, #placements));
     if let Some(stored) = &field.stored_name {
         schema.extend(quote!(.stored_as(#stored)));
     }
@@ -162,7 +171,7 @@ fn field_schema(field: &FieldModel) -> TokenStream {
         schema.extend(quote!(.with_decimal(#precision, #scale)));
     }
     if let Some(value) = default_value(field) {
-        let to_value = of_logical(ty, "to_value");
+        let to_value = ty.logical("to_value");
         schema.extend(quote!(.with_default(|| {
             let default: #ty = #value;
             #to_value(&default)
@@ -199,7 +208,7 @@ fn placement_schema(field: &FieldModel, store: &StoreModel) -> TokenStream {
 fn placement_type(field: &FieldModel, store: &StoreModel) -> TokenStream {
     match &store.placement {
         Some(placement) => quote!(__hb::placement::#placement),
-        None => default_placement(field.ty),
+        None => field.ty.default_placement(),
     }
 }
 
@@ -219,7 +228,7 @@ fn constant(field: &FieldModel, entity: &TokenStream) -> Option<TokenStream> {
     let backend = name_alias(&truth.backend(), truth.backend_span());
     let placement = placement_type(field, truth);
     let copies = has_copies(field).then(|| copies_type(field)).map(|copies| quote!(, #copies));
-    let new = new_field(ty, &quote!(#entity, #ty, #backend, #placement #copies), name);
+    let new = ty.new_field(&quote!(#entity, #ty, #backend, #placement #copies), name);
     let doc = format!("The field `{name}`.");
     let gap = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
     Some(quote! {
@@ -248,7 +257,7 @@ fn copies(field: &FieldModel) -> TokenStream {
 
 /// The expression of a field's default.
 fn default_value(field: &FieldModel) -> Option<TokenStream> {
-    let ty = field.ty;
+    let ty = &field.ty;
     Some(match field.default.as_ref()? {
         DefaultModel::OfType(span) => quote_spanned!(*span=> <#ty as ::core::default::Default>::default()),
         DefaultModel::Value(value) => match &**value {
@@ -262,7 +271,7 @@ fn default_value(field: &FieldModel) -> Option<TokenStream> {
 
 fn write(field: &FieldModel) -> TokenStream {
     let FieldModel { ident, ty, .. } = field;
-    let to_value = of_logical(ty, "to_value");
+    let to_value = ty.logical("to_value");
     match &field.compute {
         Some(function) => quote_spanned!(function.span()=> values.push(#to_value(&#function(self)));),
         None => quote!(values.push(#to_value(&self.#ident));),
@@ -275,8 +284,9 @@ const READ_TOGETHER: usize = 12;
 /// Reads some fields into variables, the first of them at this position.
 fn read(position: usize, fields: &[FieldModel]) -> TokenStream {
     let variables = fields.iter().map(variable);
-    let from_values = fields.iter().map(|field| of_logical(field.ty, "from_value"));
-    quote!(let (#(#variables,)*) = row.read_all(Self::SCHEMA, #position, (#(#from_values,)*))?;)
+    // As pointers: of a function's own type the call would ask once more whether the field's type is `Logical`.
+    let from_values = fields.iter().map(|field| field.ty.logical("from_value"));
+    quote!(let (#(#variables,)*) = row.read_all(Self::SCHEMA, #position, (#(#from_values as fn(_) -> _,)*))?;)
 }
 
 /// The variable that a field is read into: a name that no constant of the user's can have.
@@ -286,8 +296,8 @@ fn variable(field: &FieldModel) -> Ident {
 
 /// Calls whose bounds are the capability questions of a field, each spanned on what the user wrote.
 fn checks(field: &FieldModel) -> TokenStream {
-    let ty = field.ty;
-    let class = of_logical(ty, "Class");
+    let ty = &field.ty;
+    let class = ty.logical("Class");
     let stores = field.stores.iter().map(|store| {
         let span = store.backend_span();
         let backend = name_alias(&store.backend(), span);

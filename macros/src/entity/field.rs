@@ -6,6 +6,7 @@ use super::model::{DecimalModel, DefaultModel, FieldModel, TextModel};
 use super::store;
 use crate::attributes::{only, read_keys};
 use crate::errors::Errors;
+use crate::names::TypeAt;
 
 /// Most significant digits that `heavenbase::types::Decimal` keeps.
 const DECIMAL_DIGITS: u8 = 28;
@@ -35,7 +36,7 @@ pub fn parse<'a>(field: &'a Field, ident: &'a Ident, errors: &mut Errors) -> Fie
         ident,
         constant,
         docs: field.attrs.iter().filter(|a| a.path().is_ident("doc")).collect(),
-        ty: &field.ty,
+        ty: TypeAt::of(&field.ty),
         stored_name: stores.name,
         stores: stores.places,
         text: only(&field.attrs, "text", errors).and_then(|a| text(a, errors)),

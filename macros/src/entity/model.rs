@@ -1,6 +1,8 @@
 use proc_macro2::Span;
 use syn::{Attribute, Expr, Generics, Ident, LitStr, Path, Type};
 
+use crate::names::TypeAt;
+
 /// An entity as its derive reads it.
 pub struct EntityModel<'a> {
     pub ident: &'a Ident,
@@ -60,7 +62,7 @@ pub struct FieldModel<'a> {
     /// The name of its constant; absent after a mistake only.
     pub constant: Option<Ident>,
     pub docs: Vec<&'a Attribute>,
-    pub ty: &'a Type,
+    pub ty: TypeAt,
     /// The name in storage, where it is another.
     pub stored_name: Option<LitStr>,
     /// Where it lies: the truth first, then the copies. Never empty.
@@ -116,6 +118,11 @@ impl StoreModel {
     /// A field on the default backend.
     pub fn on_default(span: Span) -> Self {
         StoreModel { span, to: None, placement: None, index: None, unique: None, metric: None, copy: None }
+    }
+
+    /// Whether nothing is asked for but the place.
+    pub fn is_plain(&self) -> bool {
+        self.copy.is_none() && self.index.is_none() && self.unique.is_none() && self.metric.is_none()
     }
 
     /// The backend's name; empty for the layout's default.

@@ -14,7 +14,7 @@ pub use aggregate::{Aggregated, COUNT, Count, GroupKeys, Having, Measured, Measu
 pub use builder::{Detached, Query, Ranked, matching, near};
 pub use entity::{Entity, HasBackend, HasCopy, KindOf, Layout, NoCopies, ScanOfEveryRow, Scanned, Writable};
 pub use field::{DefaultPlacement, Field, Length, PathValue};
-pub use name::{Name, Slot};
+pub use name::{Name, NameText, Slot};
 pub use predicate::{Order, Predicate};
 pub use row::{FromValues, RowCursor};
 pub use selection::{Projection, SCORE, Score, Selection};

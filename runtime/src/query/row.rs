@@ -94,17 +94,16 @@ pub trait FromValues {
     fn read(self, row: &mut RowCursor<'_>, fields: &'static [FieldSchema]) -> Result<Self::Row>;
 }
 
+/// A type's `from_value`.
+type FromValue<T> = fn(Value) -> Result<T, Mismatch>;
+
 macro_rules! tuples {
     () => {};
-    ($first:ident $first_value:ident $($name:ident $value:ident)*) => {
-        tuples!($($name $value)*);
+    ($first:ident $($name:ident)*) => {
+        tuples!($($name)*);
 
-        impl<$first, $first_value, $($name, $value),*> FromValues for ($first, $($name,)*)
-        where
-            $first: FnOnce(Value) -> Result<$first_value, Mismatch>,
-            $($name: FnOnce(Value) -> Result<$value, Mismatch>,)*
-        {
-            type Row = ($first_value, $($value,)*);
+        impl<$first, $($name),*> FromValues for (FromValue<$first>, $(FromValue<$name>,)*) {
+            type Row = ($first, $($name,)*);
 
             #[inline]
             #[allow(non_snake_case)]
@@ -117,4 +116,4 @@ macro_rules! tuples {
     };
 }
 
-tuples!(A AV B BV C CV D DV E EV F FV G GV H HV I IV J JV K KV L LV);
+tuples!(A B C D E F G H I J K L);
