@@ -9,6 +9,7 @@ pub mod conformance;
 pub mod data;
 pub mod instrumented;
 pub mod random;
+pub mod recording;
 pub mod reference;
 pub mod simple;
 pub mod split;

@@ -20,6 +20,9 @@ macro_rules! backends {
     ($($(#[$meta:meta])* $module:ident: $kind:ident;)*) => {
         $($(#[$meta])* pub mod $module; $(#[$meta])* pub use $module::$kind;)*
 
+        /// The kinds that this build has: those of memory and of the features that are on.
+        pub const COMPILED: &[&str] = &[$($(#[$meta])* <$kind as Backend>::KINDS[0]),*];
+
         /// Every kind, and nothing else: for the prelude.
         pub mod kinds {
             $($(#[$meta])* pub use super::$kind;)*

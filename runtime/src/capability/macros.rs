@@ -12,6 +12,14 @@ macro_rules! capability_table {
             capability_rows! { [$($group)?] capability_impls_of [$meta $kind] { $($rows)* } }
         )*
 
+        /// What the compiler says of each kind that is compiled in.
+        #[cfg(test)]
+        pub(super) fn compiled() -> Vec<super::agreement::Compiled> {
+            let mut kinds = Vec::new();
+            $(capability_compiled! { kinds $meta $kind $name })*
+            kinds
+        }
+
         /// Every row of the table, backends without their feature included.
         pub const TABLE: &[super::table::BackendRows] = &[
             $(super::table::BackendRows {
@@ -27,6 +35,14 @@ macro_rules! capability_table {
 macro_rules! capability_rows {
     ([] $then:ident $context:tt { $($rows:tt)* }) => { $then! { $context $($rows)* } };
     ([$group:ident] $then:ident $context:tt $rows:tt) => { $group! { $then $context $rows } };
+}
+
+#[cfg(test)]
+macro_rules! capability_compiled {
+    ($kinds:ident [$meta:meta] $kind:ident $name:literal) => {
+        #[$meta]
+        $kinds.push(super::agreement::compiled!(crate::backends::$kind, $name));
+    };
 }
 
 macro_rules! capability_data_of {
@@ -92,6 +108,8 @@ macro_rules! capability_ops {
     ([$($op:ident),*]) => { &[$(super::Operation::$op),*] };
 }
 
+#[cfg(test)]
+pub(super) use capability_compiled;
 pub(super) use {
     capability_classes, capability_data_of, capability_impls, capability_impls_of, capability_kind, capability_metric, capability_ops,
     capability_row, capability_rows, capability_table,

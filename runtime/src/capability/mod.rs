@@ -3,6 +3,8 @@
 //! From [`table`] come the [`Runs`] and [`Stores`] impls that the compiler checks, the run-time answers of
 //! [`questions`], the matrix in the README, the behaviour cases and the compile-fail tests.
 
+#[cfg(test)]
+mod agreement;
 pub mod class;
 mod macros;
 pub mod matrix;
@@ -28,7 +30,8 @@ pub trait Backend {
 /// A backend that runs an operation natively on fields of a class in a placement. Implemented from the table only.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot run `{Op}` on a `{Class}` stored `{Place}`",
-    label = "not native there: choose another backend or placement, or `.scan()` (reads every row) if the type has it"
+    label = "not native there: choose another backend or placement, or `.scan()` (reads every row) if the type has it",
+    note = "words need `#[store(as = InvertedIndex)]`, vectors `as = VectorIndex`; the README's matrix says which backend runs what"
 )]
 pub trait Runs<Op, Class, Place> {}
 

@@ -84,11 +84,14 @@ impl fmt::Display for Operation {
 pub mod metric {
     /// `metric = "cosine"`.
     #[derive(Debug)]
-    pub struct Cosine;
+    pub struct MetricCosine;
     /// `metric = "l2"`.
     #[derive(Debug)]
-    pub struct L2;
+    pub struct MetricL2;
     /// `metric = "dot"`.
     #[derive(Debug)]
-    pub struct Dot;
+    pub struct MetricDot;
+    // Two names, as for operations.
+    #[doc(no_inline)]
+    pub use {MetricCosine as Cosine, MetricDot as Dot, MetricL2 as L2};
 }

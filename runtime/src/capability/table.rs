@@ -7,6 +7,8 @@
 //! Rows that several backends share are a group: a macro that hands them on, named after `with`. A backend's own rows
 //! stand in its braces, after the group's.
 
+#[cfg(test)]
+use super::macros::capability_compiled;
 use super::macros::{
     capability_classes, capability_data_of, capability_impls, capability_impls_of, capability_kind, capability_metric, capability_ops,
     capability_row, capability_rows, capability_table,
