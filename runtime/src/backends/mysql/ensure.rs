@@ -8,11 +8,13 @@ use std::collections::HashSet;
 
 use sqlx::mysql::MySqlConnection;
 use sqlx::pool::PoolConnection;
-use sqlx::{Connection, MySql};
+use sqlx::{ConnectOptions, Connection, MySql};
 
 use super::core::{Core, define, execute, run};
 use super::table::{self, Table};
+use super::server::Server;
 use super::{children, codec, existing, failure, write};
+use crate::backends::network::audited;
 use crate::backends::network::failure::Phase;
 use crate::backends::sql::manifest::{self, Manifest};
 use crate::backends::sql::{Sql, Statement, ddl};
@@ -74,7 +76,11 @@ async fn is_marked(core: &Core, connection: &mut MySqlConnection, part: &Part) -
 }
 
 /// A connection that alone creates and drops, in this database.
-struct Alone(PoolConnection<MySql>);
+struct Alone {
+    connection: PoolConnection<MySql>,
+    /// What holds the others off, where that is a row and not a name: a session of its own, since each definition commits.
+    guard: Option<MySqlConnection>,
+}
 
 impl Alone {
     async fn new(core: &Core) -> Result<Self> {
@@ -88,22 +94,46 @@ impl Alone {
             }
             connection.close_on_drop();
         };
+        define(&mut connection, manifest::create(&core.dialect)).await?;
+        if core.dialect.server == Server::OceanBase {
+            let guard = guard(core).await?;
+            return Ok(Alone { connection, guard: Some(guard) });
+        }
         let lock = own("SELECT GET_LOCK(CONCAT('heavenbase ', LEFT(SHA2(DATABASE(), 256), 40)), ?)", vec![Value::Int(PATIENCE)]);
         let rows = run(&mut connection, &lock).await?;
         match rows.first().map(|row| codec::read_whole(row, 0)) {
-            Some(Ok(1)) => Ok(Alone(connection)),
+            Some(Ok(1)) => Ok(Alone { connection, guard: None }),
             _ => Err(Error::new(ErrorKind::Timeout, "another session has been creating or dropping parts for a minute: try again")),
         }
     }
 
-    async fn done(mut self) -> Result<()> {
-        let free = own("SELECT RELEASE_LOCK(CONCAT('heavenbase ', LEFT(SHA2(DATABASE(), 256), 40)))", Vec::new());
-        if run(&mut self.0, &free).await.is_err() {
-            // What holds the lock must not go back into the pool.
-            self.0.close_on_drop();
+    async fn done(mut self) {
+        if let Some(guard) = self.guard.take() {
+            // Ended, it holds nothing.
+            let _ = guard.close().await;
+            return;
         }
-        Ok(())
+        let free = own("SELECT RELEASE_LOCK(CONCAT('heavenbase ', LEFT(SHA2(DATABASE(), 256), 40)))", Vec::new());
+        if run(&mut self.connection, &free).await.is_err() {
+            // What holds the lock must not go back into the pool.
+            self.connection.close_on_drop();
+        }
     }
+}
+
+/// Holds a row of the manifest's table: OceanBase's named locks outlive a client that dies.
+async fn guard(core: &Core) -> Result<MySqlConnection> {
+    let failed = |cause| failure::error(cause, Phase::Write);
+    let mut guard = core.pool.connect_options().connect().await.map_err(failed)?;
+    let patience = PATIENCE * 1_000_000;
+    let text = format!(
+        "SET ob_query_timeout = {patience}, ob_trx_timeout = {}; INSERT IGNORE INTO `{table}` (`physical`, `manifest`) VALUES ('lock', '{{}}'); \
+         BEGIN; SELECT `physical` FROM `{table}` WHERE `physical` = 'lock' FOR UPDATE",
+        patience * 60,
+        table = manifest::TABLE
+    );
+    sqlx::raw_sql(audited(text)).execute(&mut guard).await.map_err(failed)?;
+    Ok(guard)
 }
 
 /// Creates the part, or adds what it lacks.
@@ -114,13 +144,12 @@ pub(super) async fn ensure(core: &Core, part: &Part) -> Result<Ensured> {
         return existing::check(&mut connection, part).await;
     }
     let mut alone = Alone::new(core).await?;
-    let ensured = ensure_alone(core, &mut alone.0, part).await;
-    alone.done().await?;
+    let ensured = ensure_alone(core, &mut alone.connection, part).await;
+    alone.done().await;
     ensured
 }
 
 async fn ensure_alone(core: &Core, connection: &mut MySqlConnection, part: &Part) -> Result<Ensured> {
-    define(connection, manifest::create(&core.dialect)).await?;
     if is_marked(core, connection, part).await? {
         remove(core, connection, part).await?;
     }
@@ -238,8 +267,8 @@ pub(super) async fn drop_part(core: &Core, part: &Part) -> Result<bool> {
         return Ok(false);
     }
     let mut alone = Alone::new(core).await?;
-    let dropped = drop_alone(core, &mut alone.0, part).await;
-    alone.done().await?;
+    let dropped = drop_alone(core, &mut alone.connection, part).await;
+    alone.done().await;
     dropped
 }
 
