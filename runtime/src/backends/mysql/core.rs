@@ -8,7 +8,7 @@ use super::{codec, failure};
 use crate::backends::network::failure::Phase;
 use crate::backends::network::{Reader, audited};
 use crate::backends::sql::{Dialect, Statement, aggregate, select};
-use crate::driver::{Aggregate, AggregateFunction, Group, Page, SubQuery};
+use crate::driver::{Aggregate, AggregateFunction, Group, Page, SubQuery, best_first};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Part;
 use crate::types::{LogicalType, Value};
@@ -92,6 +92,13 @@ impl Core {
         Ok(page)
     }
 
+    /// The one number that a statement gives.
+    pub(super) async fn count(&self, statement: &Statement) -> Result<u64> {
+        let rows = self.rows(&statement.text, &statement.values).await?;
+        let count = rows.first().map_or(Ok(0), |row| codec::read_whole(row, 0))?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
     /// Runs an aggregation.
     pub(super) async fn groups(&self, part: &Part, query: &Aggregate) -> Result<Vec<Group>> {
         let statement = aggregate::aggregate(&self.dialect, part, query)?;
@@ -146,7 +153,7 @@ fn sum(text: Value, logical: &LogicalType) -> Result<Value> {
 /// The page with the best score first, then by id: an index may give ties in another order.
 fn ranked(page: Page) -> Page {
     let mut order: Vec<usize> = (0..page.len()).collect();
-    order.sort_by(|&a, &b| page.scores[b].total_cmp(&page.scores[a]).then_with(|| page.ids[a].cmp(&page.ids[b])));
+    order.sort_by(|&a, &b| best_first(page.scores[a], page.scores[b]).then_with(|| page.ids[a].cmp(&page.ids[b])));
     if order.is_sorted() {
         return page;
     }

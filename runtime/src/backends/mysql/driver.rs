@@ -6,11 +6,12 @@ use super::core::Core;
 use super::dialect::SORTED;
 use super::{children, ensure, write};
 use crate::backends::network::Pages;
-use crate::backends::sql::{Dialect, aggregate, select};
+use crate::backends::sql::{Dialect, aggregate, estimate, select};
 use crate::driver::{
     Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, Reply, SortKey, SubQuery, WriteBatch, WriteReport,
 };
 use crate::error::Result;
+use crate::filter::Filter;
 use crate::schema::{Naming, Part};
 use crate::types::{Id, LogicalType};
 
@@ -96,7 +97,7 @@ impl Driver for MySqlDriver {
             select::plan(&self.core.dialect, part, wanted)
         } else {
             // More tables than one statement joins: what needs none of them is taken.
-            let takes = |f: &crate::filter::Filter| !children::joins(part, f) && f.all_tests(|test| self.core.dialect.takes(part, test));
+            let takes = |f: &Filter| !children::joins(part, f) && f.all_tests(|test| self.core.dialect.takes(part, test));
             let (taken, rest) = crate::driver::split_conjunction(&wanted.filter, &takes);
             let kept = SubQuery { filter: taken, order: Vec::new(), limit: None, offset: 0, near: None, ..wanted.clone() };
             let plan = select::plan(&self.core.dialect, part, &kept);
@@ -121,6 +122,18 @@ impl Driver for MySqlDriver {
 
     fn open(&self, part: Arc<Part>, query: Arc<SubQuery>) -> Result<Box<dyn PageStream>> {
         Ok(Box::new(Pages::new(self.core.clone(), part, query)))
+    }
+
+    fn estimate<'a>(&'a self, part: &'a Arc<Part>, filter: &'a Filter, cap: usize) -> Reply<'a, Option<u64>> {
+        // What indexes a table of others has is not known here.
+        if part.is_mapped() {
+            return Reply::ready(Ok(None));
+        }
+        match estimate::estimate(&self.core.dialect, part, filter, cap) {
+            Ok(Some(statement)) => Reply::later(async move { self.core.count(&statement).await.map(Some) }),
+            Ok(None) => Reply::ready(Ok(None)),
+            Err(error) => Reply::ready(Err(error)),
+        }
     }
 
     fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool {
