@@ -91,7 +91,7 @@ impl Walk {
         self.patience = self.walked.saturating_mul(2);
         let Some(last) = self.last.clone() else { return Ok(None) };
         // With what was found so far, the walk goes on for so many rows; finding nothing says no more than as far again.
-        let ahead = if self.found == 0 { self.walked } else { self.walked.saturating_mul(wanted) / self.found };
+        let ahead = self.walked.saturating_mul(wanted).checked_div(self.found).unwrap_or(self.walked);
         let cap = ahead / 4;
         let sizes = sizes(context, &self.others, cap).await?;
         let Some(size) = sizes.iter().filter_map(|size| size.bound()).min() else { return Ok(None) };
