@@ -3,6 +3,7 @@
 
 #[cfg(feature = "_http")]
 pub(crate) mod http;
+mod native;
 #[cfg(feature = "_sqlx")]
 pub(crate) mod network;
 mod one_of;
@@ -55,6 +56,7 @@ backends! {
     oceanbase: OceanBase;
 }
 
+pub use native::{Native, RunsSql};
 pub use one_of::OneOf;
 pub use options::{BackendOptions, LayoutOptions};
 pub use rehearsal::Rehearsal;

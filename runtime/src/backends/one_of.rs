@@ -3,7 +3,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::{BackendOptions, Connect, MapsTables};
+use super::{BackendOptions, Connect, MapsTables, RunsSql};
 use crate::capability::{Backend, Ranks, Runs, Stores};
 use crate::driver::Driver;
 use crate::error::{Error, ErrorKind, Result};
@@ -134,6 +134,11 @@ impl<A: Backend, B: Backend, C: Backend> Backend for OneOf<(A, B, C)> {
 impl<A: MapsTables, B: MapsTables> MapsTables for OneOf<(A, B)> {}
 #[diagnostic::do_not_recommend]
 impl<A: MapsTables, B: MapsTables, C: MapsTables> MapsTables for OneOf<(A, B, C)> {}
+
+#[diagnostic::do_not_recommend]
+impl<A: RunsSql, B: RunsSql> RunsSql for OneOf<(A, B)> {}
+#[diagnostic::do_not_recommend]
+impl<A: RunsSql, B: RunsSql, C: RunsSql> RunsSql for OneOf<(A, B, C)> {}
 
 // Not recommended: the compiler then speaks of the `OneOf`, not of every other thing that runs something.
 #[diagnostic::do_not_recommend]

@@ -7,6 +7,7 @@
 mod manifest;
 mod page;
 mod pushdown;
+mod raw;
 mod reply;
 mod subquery;
 mod sum;
@@ -16,6 +17,7 @@ mod write;
 pub use manifest::{Manifest, ManifestColumn};
 pub use page::{IdLookup, Page, PageStream, PageVec};
 pub use pushdown::{Pushdown, native_only, split_conjunction};
+pub use raw::{RawAnswer, RawColumn, RawColumns, RawStatement, wrong_value};
 pub use reply::Reply;
 pub use subquery::{Aggregate, AggregateFunction, Group, Measure, NearQuery, OrderKey, Position, SortKey, SubQuery, best_first};
 pub use total::Total;
@@ -23,7 +25,7 @@ pub use write::{WriteBatch, WriteMode, WriteReport, no_key};
 
 use std::sync::Arc;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::filter::Filter;
 use crate::schema::{Naming, Part};
 use crate::types::Id;
@@ -124,6 +126,16 @@ pub trait Driver: Send + Sync + 'static {
 
     /// Whether the backend answers.
     fn health(&self) -> Reply<'_, ()>;
+
+    /// Runs a statement of the application's own. Those that have no SQL leave this as it is.
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) by default.
+    fn raw<'a>(&'a self, statement: &'a RawStatement) -> Reply<'a, RawAnswer> {
+        let _ = statement;
+        let why = format!("{} runs no SQL: ask by queries, or for the native connection", self.description().engine);
+        Reply::ready(Err(Error::new(ErrorKind::Unsupported, why)))
+    }
 
     /// The driver itself, for the escape hatch to native connections.
     fn as_any(&self) -> &dyn std::any::Any;

@@ -4,6 +4,7 @@ mod clock;
 mod maintain;
 mod open;
 mod patch;
+mod raw;
 mod read;
 mod register;
 mod run;
@@ -12,6 +13,7 @@ mod write;
 pub use maintain::{Audit, Finding, FindingKind, Repair, Repaired};
 pub use open::OpenLayout;
 pub use patch::Patch;
+pub use raw::{Bindable, Raw, RawRow, SqlBackend, SqlText};
 pub use run::{Page, Rows};
 
 use std::collections::HashMap;

@@ -25,6 +25,16 @@ use std::sync::Arc;
 use crate::driver::Driver;
 use crate::error::Result;
 
+#[diagnostic::do_not_recommend]
+impl super::Native for Elasticsearch {
+    /// The driver, whose [`request`](ElasticsearchDriver::request) sends any request with the client's address and credentials.
+    type Handle<'w> = &'w ElasticsearchDriver;
+
+    fn handle(driver: &dyn Driver) -> Option<&ElasticsearchDriver> {
+        driver.as_any().downcast_ref()
+    }
+}
+
 impl super::Connect for Elasticsearch {
     async fn connect(self) -> Result<Arc<dyn Driver>> {
         Ok(Arc::new(ElasticsearchDriver::connect(self).await?))

@@ -65,6 +65,18 @@ impl PgVector {
 
 #[diagnostic::do_not_recommend]
 impl super::MapsTables for PgVector {}
+#[diagnostic::do_not_recommend]
+impl super::RunsSql for PgVector {}
+
+#[diagnostic::do_not_recommend]
+impl super::Native for PgVector {
+    /// The pool of connections.
+    type Handle<'w> = &'w sqlx::PgPool;
+
+    fn handle(driver: &dyn Driver) -> Option<&sqlx::PgPool> {
+        driver.as_any().downcast_ref::<super::postgres::PostgresDriver>().filter(|driver| driver.description().kind == "pgvector").map(super::postgres::PostgresDriver::pool)
+    }
+}
 
 impl super::Connect for PgVector {
     async fn connect(self) -> Result<Arc<dyn Driver>> {

@@ -31,6 +31,28 @@ pub(super) mod oid {
     pub const UUID_ARRAY: u32 = 2951;
     pub const JSONB: u32 = 3802;
     pub const JSONB_ARRAY: u32 = 3807;
+    pub const FLOAT4: u32 = 700;
+
+    /// The type of an array's items, by its name.
+    pub fn of_name(name: &str) -> Option<u32> {
+        Some(match name {
+            "BOOL" => BOOL,
+            "BYTEA" => BYTEA,
+            "INT2" => 21,
+            "INT4" => 23,
+            "INT8" => INT8,
+            "TEXT" => TEXT,
+            "VARCHAR" => 1043,
+            "FLOAT4" => FLOAT4,
+            "FLOAT8" => FLOAT8,
+            "DATE" => DATE,
+            "TIMESTAMPTZ" => TIMESTAMPTZ,
+            "UUID" => UUID,
+            "NUMERIC" => 1700,
+            "JSONB" => JSONB,
+            _ => return None,
+        })
+    }
 }
 
 /// Microseconds and days from 1970 to 2000, where Postgres counts from.
@@ -42,6 +64,13 @@ const EPOCH_DAYS: i32 = 10_957;
 pub(super) struct Parameter {
     oid: u32,
     bytes: Option<Vec<u8>>,
+}
+
+impl Parameter {
+    /// A value in its type's binary form.
+    pub(super) fn new(oid: u32, bytes: Option<Vec<u8>>) -> Self {
+        Parameter { oid, bytes }
+    }
 }
 
 impl Type<Postgres> for Parameter {
@@ -103,7 +132,7 @@ fn item_of(array: u32) -> u32 {
         .unwrap_or(oid::TEXT)
 }
 
-fn write_value(value: &Value, bytes: &mut Vec<u8>) {
+pub(super) fn write_value(value: &Value, bytes: &mut Vec<u8>) {
     match value {
         Value::Null => {}
         Value::Bool(b) => bytes.push(u8::from(*b)),

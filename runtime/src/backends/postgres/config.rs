@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, PgConnection};
 
 use super::codec;
 use super::core::{Core, query};
@@ -70,6 +70,13 @@ pub(in crate::backends) async fn open(options: Options, vectors: bool, settings:
         (true, extension) => format!("PostgreSQL {version}, pgvector {extension}"),
         _ => format!("PostgreSQL {version}"),
     };
-    let pool = options.pool.options().connect_lazy_with(connect);
+    let pool = options.pool.options().after_connect(|connection: &mut PgConnection, _| {
+        Box::pin(async move {
+            // How often the server looks whether its client is still there. One on a system without it refuses, and works on.
+            let _ = sqlx::query("SET client_connection_check_interval = 500").execute(connection).await;
+            Ok(())
+        })
+    });
+    let pool = pool.connect_lazy_with(connect);
     Ok(Arc::new(PostgresDriver::new(Core { pool, dialect: PostgresDialect { vectors } }, engine)))
 }

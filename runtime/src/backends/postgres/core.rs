@@ -1,5 +1,6 @@
 //! The pool, and statements run on it: reads, with another connection where one was lost.
 
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::{PgPool, Postgres};
 
@@ -45,6 +46,15 @@ pub(super) async fn run(connection: &mut PgConnection, statement: &Statement) ->
     sqlx::query_with(audited(statement.text.clone()), arguments).persistent(false).fetch_all(connection).await
 }
 
+/// A connection that works on a statement; closed, not returned, when it is dropped meanwhile.
+pub(super) struct Held(pub(super) Option<PoolConnection<Postgres>>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.0.take().map(PoolConnection::detach));
+    }
+}
+
 impl Core {
     /// How often an operation that found its connection dead is tried: each may meet another dead one in the pool.
     pub(super) fn attempts(&self) -> u32 {
@@ -58,13 +68,23 @@ impl Core {
         let mut attempt = 1;
         let mut persistent = true;
         loop {
-            match query(text, parameters, persistent)?.fetch_all(&self.pool).await {
+            match self.fetch(query(text, parameters, persistent)?).await {
                 Ok(rows) => return Ok(rows),
                 Err(cause) if failure::is_lost(&cause) && attempt < most => attempt += 1,
                 Err(cause) if persistent && failure::is_stale_plan(&cause) => persistent = false,
                 Err(cause) => return Err(failure::error(cause, Phase::Read)),
             }
         }
+    }
+
+    /// Runs a statement on a connection of the pool. Dropped before it is done, it closes the connection, which makes the
+    /// server stop: returned to the pool it would first be waited for.
+    pub(super) async fn fetch(&self, query: sqlx::query::Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, sqlx::Error> {
+        let mut held = Held(None);
+        let connection = held.0.insert(self.pool.acquire().await?);
+        let rows = query.fetch_all(&mut **connection).await;
+        held.0.take();
+        rows
     }
 
     /// Runs a select of rows.

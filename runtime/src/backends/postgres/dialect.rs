@@ -219,6 +219,9 @@ impl Dialect for PostgresDialect {
 
     fn existing_text(&self, sql: &mut Sql<'_>, term: &Term<'_>) {
         term.write_column(sql);
+        if term.key {
+            return;
+        }
         sql.push("::text COLLATE \"C\"");
     }
 

@@ -8,7 +8,7 @@ use crate::backends::network::Pages;
 use crate::backends::network::failure::Phase;
 use crate::backends::sql::{Dialect, aggregate, estimate, select};
 use crate::driver::{
-    Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, Reply, SubQuery, WriteBatch, WriteReport,
+    Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply, SubQuery, WriteBatch, WriteReport,
 };
 use crate::error::Result;
 use crate::filter::Filter;
@@ -138,6 +138,10 @@ impl Driver for PostgresDriver {
             let answer = self.core.rows("SELECT 1", &[]).await;
             answer.map(drop)
         })
+    }
+
+    fn raw<'a>(&'a self, statement: &'a RawStatement) -> Reply<'a, RawAnswer> {
+        Reply::later(super::raw::run(&self.core, statement))
     }
 
     fn as_any(&self) -> &dyn std::any::Any {

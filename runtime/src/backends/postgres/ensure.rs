@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 
 use super::core::{Core, run};
-use super::{codec, failure, vectors, words, write};
+use super::{codec, existing, failure, vectors, words, write};
 use crate::backends::network::failure::Phase;
 use crate::backends::sql::manifest::{self, Manifest};
 use crate::backends::sql::{Sql, Statement, ddl};
@@ -20,11 +20,11 @@ async fn execute(connection: &mut PgConnection, statement: &Statement) -> Result
     run(connection, statement).await.map(drop).map_err(|cause| failure::error(cause, Phase::Write))
 }
 
-async fn rows(connection: &mut PgConnection, statement: &Statement) -> Result<Vec<sqlx::postgres::PgRow>> {
+pub(super) async fn rows(connection: &mut PgConnection, statement: &Statement) -> Result<Vec<sqlx::postgres::PgRow>> {
     run(connection, statement).await.map_err(|cause| failure::error(cause, Phase::Write))
 }
 
-fn own(text: &str, values: Vec<Value>) -> Statement {
+pub(super) fn own(text: &str, values: Vec<Value>) -> Statement {
     Statement { text: text.to_owned(), values }
 }
 
@@ -48,7 +48,7 @@ pub(super) async fn ensure(core: &Core, part: &Part) -> Result<Ensured> {
     let mut transaction = core.pool.begin().await.map_err(|cause| failure::error(cause, Phase::Write))?;
     let connection = &mut *transaction;
     if part.is_mapped() {
-        return mapped(connection, part).await;
+        return existing::ensure(core, connection, part).await;
     }
     execute(connection, &own("SELECT pg_catalog.pg_advisory_xact_lock($1)", vec![Value::Int(LOCK)])).await?;
     let mut ensured = Ensured::default();
@@ -101,7 +101,18 @@ pub(super) async fn ensure(core: &Core, part: &Part) -> Result<Ensured> {
     }
     for column in part.columns.iter().filter(|_| core.dialect.vectors) {
         if let Some(index) = vectors::create_index(&core.dialect, part, column)? {
-            execute(connection, &index).await?;
+            let name = ddl::index_name(&core.dialect, part, &[column], false);
+            let text = "SELECT a.amname::text, p.opcname::text, COALESCE(array_to_string(c.reloptions, ' '), '') \
+                        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid JOIN pg_catalog.pg_am a ON a.oid = c.relam \
+                        JOIN pg_catalog.pg_opclass p ON p.oid = i.indclass[0] \
+                        WHERE c.relname::text = $1 AND pg_catalog.pg_table_is_visible(c.oid)";
+            match rows(connection, &own(text, vec![Value::Text(name.clone())])).await?.first() {
+                Some(row) => {
+                    let (method, class, options) = (codec::read_text(row, 0)?, codec::read_text(row, 1)?, codec::read_text(row, 2)?);
+                    vectors::check_index(part, column, &name, (&method, &class, &options))?;
+                }
+                None => execute(connection, &index).await?,
+            }
         }
     }
     if ensured.created || !ensured.added.is_empty() {
@@ -149,32 +160,6 @@ async fn add_words(core: &Core, connection: &mut PgConnection, part: &Part, colu
     index.push("CREATE INDEX ").name(&ddl::child_name(&core.dialect, part, Some(column), "words")).push(" ON ").table(part);
     index.push(" USING gin (").name(&words::name(column)).push(")");
     execute(connection, &index.finish()).await
-}
-
-/// A table that exists already: its columns must be there, and it is left as it is.
-async fn mapped(connection: &mut PgConnection, part: &Part) -> Result<Ensured> {
-    let refuse = |why: String| Error::new(ErrorKind::SchemaMismatch, why).of_entity(part.entity.name);
-    if !is_there(connection, &part.table).await? {
-        return Err(refuse(format!("the table `{}` that the entity maps is not there", part.table)));
-    }
-    let text = "SELECT a.attname::text FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid \
-                WHERE c.relname::text = $1 AND pg_catalog.pg_table_is_visible(c.oid) AND a.attnum > 0 AND NOT a.attisdropped";
-    let found = rows(connection, &own(text, vec![Value::Text(part.table.clone())])).await?;
-    let found = found.iter().map(|row| codec::read_text(row, 0)).collect::<Result<Vec<String>>>()?;
-    if !found.iter().any(|name| name == part.id_column()) {
-        let why = format!("the table `{}` has no column `{}` for the id: name it with id_column = …", part.table, part.id_column());
-        return Err(refuse(why));
-    }
-    for column in &part.columns {
-        if !found.contains(&column.physical) {
-            return Err(refuse(format!("the table `{}` has no column `{}`", part.table, column.physical)).at_field(column.name));
-        }
-        if column.placement == Placement::InvertedIndex {
-            let why = "a mapped table has no column for words: store the field as InlineColumn".to_owned();
-            return Err(refuse(why).at_field(column.name));
-        }
-    }
-    Ok(Ensured::default())
 }
 
 /// Drops the part and what belongs to it. A mapped table stays.

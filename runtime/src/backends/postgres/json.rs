@@ -42,6 +42,8 @@ pub(super) fn holds_nul(json: &Json) -> bool {
 fn at(sql: &mut Sql<'_>, term: &Term<'_>, path: &[Segment]) -> Result<()> {
     let Some((last, before)) = path.split_last() else {
         term.write_column(sql);
+        // A column of type `json` has none of the operators.
+        sql.push(if term.part.is_mapped() { "::jsonb" } else { "" });
         return Ok(());
     };
     match last {

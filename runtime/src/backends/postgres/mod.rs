@@ -15,10 +15,12 @@ mod core;
 mod dialect;
 mod driver;
 mod ensure;
+mod existing;
 mod failure;
 mod json;
 mod nul;
 mod pattern;
+mod raw;
 mod vectors;
 mod words;
 mod write;
@@ -35,6 +37,18 @@ use crate::error::Result;
 
 #[diagnostic::do_not_recommend]
 impl super::MapsTables for Postgres {}
+#[diagnostic::do_not_recommend]
+impl super::RunsSql for Postgres {}
+
+#[diagnostic::do_not_recommend]
+impl super::Native for Postgres {
+    /// The pool of connections.
+    type Handle<'w> = &'w sqlx::PgPool;
+
+    fn handle(driver: &dyn Driver) -> Option<&sqlx::PgPool> {
+        driver.as_any().downcast_ref::<PostgresDriver>().filter(|driver| driver.description().kind == "postgres").map(PostgresDriver::pool)
+    }
+}
 
 impl super::Connect for Postgres {
     async fn connect(self) -> Result<Arc<dyn Driver>> {

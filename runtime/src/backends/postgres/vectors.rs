@@ -69,6 +69,30 @@ pub(super) fn order(sql: &mut Sql<'_>, term: &Term<'_>, near: &NearQuery) -> Res
     Ok(())
 }
 
+/// Compares the index that is there with the one that the entity asks for.
+///
+/// # Errors
+/// [`ErrorKind::SchemaMismatch`] when it is of another method or with other parameters: it would be used as if it were the
+/// one asked for.
+pub(super) fn check_index(part: &Part, column: &Column, name: &str, there: (&str, &str, &str)) -> Result<()> {
+    let (Some(Index { parameters, .. }), Some(method)) = (column.index, method(column)) else { return Ok(()) };
+    let (found, class, options) = there;
+    let mut asked: Vec<String> = parameters.iter().filter(|(name, _)| *name != "half").map(|(name, value)| format!("{name}={value}")).collect();
+    let mut stored: Vec<&str> = options.split(' ').filter(|option| !option.is_empty()).collect();
+    asked.sort_unstable();
+    stored.sort_unstable();
+    if found == method.name && class.starts_with("halfvec") == method.half && asked == stored {
+        return Ok(());
+    }
+    let said = |name: &str, half: bool, options: &str| format!("{name}({}{options})", if half { "half " } else { "" });
+    let why = format!(
+        "the index `{name}` is {}, the entity says {}: change the field back, or drop the index, and register makes it anew",
+        said(found, class.starts_with("halfvec"), &stored.join(" ")),
+        said(method.name, method.half, &asked.join(" "))
+    );
+    Err(Error::new(ErrorKind::SchemaMismatch, why).of_entity(part.entity.name).at_field(column.name))
+}
+
 /// The parameters that a method takes, besides `half`.
 fn known(method: &str) -> Option<&'static [&'static str]> {
     match method {

@@ -13,6 +13,7 @@ pub mod aggregate;
 pub mod ddl;
 mod dialect;
 pub mod estimate;
+pub mod existing;
 pub mod filter;
 pub mod manifest;
 #[cfg(feature = "_sqlx")]

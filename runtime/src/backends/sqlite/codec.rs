@@ -61,7 +61,7 @@ pub(super) fn from_sql(logical: &LogicalType, stored: ValueRef<'_>) -> Result<Va
         ValueRef::Null => return Ok(Value::Null),
         ValueRef::Integer(n) => match logical {
             LogicalType::Int { .. } => Some(Value::Int(n)),
-            LogicalType::Bool => Some(Value::Bool(n != 0)),
+            LogicalType::Bool => (n == 0 || n == 1).then_some(Value::Bool(n == 1)),
             LogicalType::Float => Some(Value::Float(n as f64)),
             LogicalType::Timestamp => Timestamp::from_micros(n).ok().map(Value::Timestamp),
             LogicalType::Date => date(n),

@@ -92,13 +92,13 @@ impl Dialect for SqliteDialect {
                 sql.push("1 = 0");
             }
             [only] => {
-                Term::key(part).write_column(sql);
+                Term::key(part).write(sql)?;
                 sql.push(" = ").bind(only.clone());
             }
             // Bytes are none of JSON's.
             [Value::Uuid(_), ..] => return self.is_member(sql, &Term::key(part), &keys),
             _ => {
-                Term::key(part).write_column(sql);
+                Term::key(part).write(sql)?;
                 sql.push(" IN (SELECT value FROM json_each(").bind(Value::Text(codec::list_json(&keys).to_string())).push("))");
             }
         }
@@ -194,8 +194,9 @@ impl Dialect for SqliteDialect {
     }
 
     fn list_equal(&self, sql: &mut Sql<'_>, term: &Term<'_>, items: &Value) -> Result<()> {
-        // Lists are written in one form only, so that equal ones are equal texts; but -0.0 equals 0.0.
-        let floats = matches!(term.logical(), LogicalType::List(LogicalType::Float));
+        // Lists are written in one form only, so that equal ones are equal texts; but -0.0 equals 0.0, and others write
+        // lists as they like.
+        let floats = matches!(term.logical(), LogicalType::List(LogicalType::Float)) || term.part.is_mapped();
         sql.push(if floats { "hb_json_equal(" } else { "(" });
         term.write_column(sql);
         sql.push(if floats { ", " } else { " = " }).bind(items.clone()).push(")");

@@ -7,10 +7,10 @@ use parking_lot::RwLock;
 use super::connection::Pool;
 use super::dialect::SQL;
 use super::stream::Stream;
-use super::{Sqlite, blocking, ensure, failure, read, write};
+use super::{Sqlite, blocking, ensure, failure, raw, read, write};
 use crate::backends::sql::{aggregate, estimate, select};
 use crate::driver::{
-    Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, Reply, SubQuery, WriteBatch, WriteReport,
+    Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply, SubQuery, WriteBatch, WriteReport,
 };
 use crate::error::Result;
 use crate::filter::Filter;
@@ -177,6 +177,10 @@ impl Driver for SqliteDriver {
             connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failure::error)
         };
         Reply::ready(self.pool.read(look))
+    }
+
+    fn raw<'a>(&'a self, statement: &'a RawStatement) -> Reply<'a, RawAnswer> {
+        raw::run(&self.pool, statement)
     }
 
     fn as_any(&self) -> &dyn std::any::Any {

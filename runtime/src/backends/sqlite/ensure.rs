@@ -5,10 +5,9 @@ use rusqlite::{Connection, OptionalExtension, params_from_iter};
 use super::connection::Transaction;
 use super::dialect::SQL;
 use super::write::{self, Child};
-use super::{codec, failure, vectors, words};
+use super::{codec, existing, failure, vectors, words};
 use crate::backends::sql::manifest::{self, Manifest};
 use crate::backends::sql::{Dialect, Statement, ddl};
-use crate::capability::Placement;
 use crate::driver::Ensured;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, Part};
@@ -37,7 +36,7 @@ fn noted(connection: &Connection, part: &Part) -> Result<Option<Manifest>> {
 /// Creates the part, or adds what it lacks.
 pub(super) fn run(connection: &Connection, part: &Part) -> Result<Ensured> {
     if part.is_mapped() {
-        return mapped(connection, part);
+        return existing::ensure(connection, part);
     }
     let transaction = Transaction::begin(connection)?;
     let mut ensured = Ensured::default();
@@ -102,31 +101,6 @@ fn add(connection: &Connection, part: &Part, column: &Column) -> Result<()> {
         Some(value) if !value.is_null() => write::fill_children(connection, part, column, &value),
         _ => Ok(()),
     }
-}
-
-/// A table that exists already: its columns must be there, and it is left as it is.
-fn mapped(connection: &Connection, part: &Part) -> Result<Ensured> {
-    let refuse = |why: String| Err(Error::new(ErrorKind::SchemaMismatch, why).of_entity(part.entity.name));
-    if !is_there(connection, &part.table)? {
-        return refuse(format!("the table `{}` that the entity maps is not there", part.table));
-    }
-    let mut found = connection.prepare("SELECT name FROM pragma_table_xinfo(?)").map_err(failure::error)?;
-    let found: Vec<String> =
-        found.query_map([&part.table], |row| row.get(0)).and_then(Iterator::collect).map_err(failure::error)?;
-    let has = |name: &str| found.iter().any(|f| f.eq_ignore_ascii_case(name));
-    if !has(part.id_column()) {
-        return refuse(format!("the table `{}` has no column `{}` for the id: name it with id_column = …", part.table, part.id_column()));
-    }
-    for column in &part.columns {
-        if !has(&column.physical) {
-            return refuse(format!("the table `{}` has no column `{}`", part.table, column.physical)).map_err(|e| e.at_field(column.name));
-        }
-        if matches!(column.placement, Placement::SideTable | Placement::InvertedIndex) {
-            let why = format!("a mapped table has nothing beside it: store the field as InlineColumn, not {}", column.placement);
-            return refuse(why).map_err(|e| e.at_field(column.name));
-        }
-    }
-    Ok(Ensured::default())
 }
 
 /// Drops the part and what belongs to it. A mapped table stays.

@@ -49,7 +49,8 @@ pub(super) fn write_error(cause: rusqlite::Error, part: &Part, id: &str) -> Erro
         return error(cause);
     }
     let named = message.rsplit_once(": ").map_or(message.as_str(), |(_, columns)| columns);
-    let column = |physical: &str| format!("{}.{physical}", part.table);
+    let table = part.path().last().unwrap_or_default();
+    let column = |physical: &str| format!("{table}.{physical}");
     if named == column(part.id_column()) {
         return already_exists(id);
     }

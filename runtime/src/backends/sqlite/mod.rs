@@ -15,9 +15,11 @@ mod decimal;
 mod dialect;
 mod driver;
 mod ensure;
+mod existing;
 mod failure;
 pub mod functions;
 mod json_path;
+mod raw;
 mod read;
 mod stream;
 #[cfg(test)]
@@ -97,6 +99,18 @@ impl Sqlite {
 
 #[diagnostic::do_not_recommend]
 impl super::MapsTables for Sqlite {}
+#[diagnostic::do_not_recommend]
+impl super::RunsSql for Sqlite {}
+
+#[diagnostic::do_not_recommend]
+impl super::Native for Sqlite {
+    /// The driver, which lends its connections.
+    type Handle<'w> = &'w SqliteDriver;
+
+    fn handle(driver: &dyn Driver) -> Option<&SqliteDriver> {
+        driver.as_any().downcast_ref()
+    }
+}
 
 impl super::Connect for Sqlite {
     /// `database`: a path, or `:memory:`.

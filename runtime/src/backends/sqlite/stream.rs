@@ -46,7 +46,8 @@ impl Stream {
     pub(super) fn new(pool: Arc<Pool>, part: Arc<Part>, query: Arc<SubQuery>) -> Result<Self> {
         let indexed = match query.order.first().map(|key| key.key) {
             Some(SortKey::Column(position)) => has_index(&part, position),
-            _ => true,
+            // The text of a number that is a key has no order of the table's own.
+            _ => part.key().kind.sorts_as_text(),
         };
         let (after, offset, left) = (query.after.clone(), query.offset, query.limit);
         let done = left == Some(0) || query.filter.is_none() || query.ids.as_ref().is_some_and(|ids| ids.is_empty());

@@ -61,6 +61,8 @@ fn rows(connection: &Connection, part: &Part, batch: &WriteBatch) -> Result<Writ
                 break true;
             }
             match stored_version(connection, part, id)? {
+                // Without a version or a field to write there is nothing that could differ.
+                Some(_) if !guarded => break true,
                 Some(version) => report.stale.push((row, version)),
                 // Removed by another process between the two statements: the row is free now.
                 None if batch.mode == WriteMode::Upsert && guarded => continue,

@@ -187,7 +187,7 @@ fn a_part_evolves_by_new_fields_and_nothing_else() {
 fn a_mapped_table_is_read_and_written_and_left_as_it_is() {
     let driver = memory();
     driver
-        .with_connection(|c| c.execute_batch("CREATE TABLE people (name TEXT, id VARCHAR PRIMARY KEY, age INT); INSERT INTO people VALUES ('Ann', 'a', 30)"))
+        .with_connection(|c| c.execute_batch("CREATE TABLE people (name TEXT, id VARCHAR NOT NULL PRIMARY KEY, age INT); INSERT INTO people VALUES ('Ann', 'a', 30)"))
         .unwrap();
     let schema: &'static EntitySchema =
         Box::leak(Box::new(EntitySchema {
