@@ -19,7 +19,7 @@ pub fn estimate(dialect: &dyn Dialect, part: &Part, filter: &Filter, cap: usize)
         return Ok(None);
     }
     let mut sql = Sql::new(dialect);
-    sql.push("SELECT COUNT(*) FROM (SELECT 1 FROM ").name(&part.table).push(" t");
+    sql.push("SELECT COUNT(*) FROM (SELECT 1 FROM ").table(part).push(" t");
     if let Some(test) = test {
         sql.push(" WHERE ");
         filter::write_filter(&mut sql, part, test)?;
