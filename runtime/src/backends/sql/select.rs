@@ -148,7 +148,7 @@ pub fn fetch_one(dialect: &dyn Dialect, part: &Part, columns: &[usize]) -> Resul
     let mut sql = Sql::new(dialect);
     row_head(&mut sql, part, columns)?;
     sql.push(" FROM ").table(part).push(" t WHERE ");
-    Term::key(part).write(&mut sql)?;
+    Term::key(part).write_column(&mut sql);
     sql.push(" = ").bind(super::write::any_key(part));
     Ok(sql.finish().text)
 }
