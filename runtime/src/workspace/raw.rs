@@ -6,7 +6,7 @@ use super::Workspace;
 use crate::backends::{Native, RunsSql};
 use crate::driver::{RawColumn, RawColumns, RawStatement};
 use crate::error::{Error, ErrorKind, Result};
-use crate::query::{Entity, FieldRef, HasBackend, Layout, Projection, RowCursor, Slot};
+use crate::query::{Entity, HasBackend, Layout, Projection, RowCursor, Slot};
 use crate::schema::{Binding, ID_COLUMN};
 use crate::types::{Id, Logical, LogicalType, Mismatch, Value};
 
@@ -321,29 +321,22 @@ rows!(A0 A1 A2 A3 A4 A5 A6 A7 A8 A9 A10 A11);
 impl<P: Projection> RawRow for P {
     fn columns() -> Result<RawColumns> {
         let schema = <P::Entity as Entity>::SCHEMA;
-        let fields = P::fields();
-        let mut columns = Vec::with_capacity(fields.len());
-        // The id first, where there is one: it is read apart.
-        if has_id(&fields) {
-            columns.push((ID_COLUMN.to_owned(), column::<Id>()));
-        }
-        for field in fields.iter().filter(|field| field.name != ID_COLUMN) {
-            let (_, known) = schema
-                .field(&field.name)
-                .ok_or_else(|| Error::new(ErrorKind::InvalidQuery, "the entity has no such field").at_field(field.name.to_string()))?;
-            columns.push((field.name.to_string(), RawColumn { logical: known.logical, nullable: known.nullable }));
+        let mut columns = Vec::new();
+        for field in P::fields() {
+            let column = if field.name == ID_COLUMN {
+                column::<Id>()
+            } else {
+                let (_, known) = schema
+                    .field(&field.name)
+                    .ok_or_else(|| Error::new(ErrorKind::InvalidQuery, "the entity has no such field").at_field(field.name.to_string()))?;
+                RawColumn { logical: known.logical, nullable: known.nullable }
+            };
+            columns.push((field.name.to_string(), column));
         }
         Ok(RawColumns::ByName(columns))
     }
 
     fn read(_: &[String], values: &mut [Value]) -> Result<Self> {
-        let ids = usize::from(has_id(&P::fields()) && !values.is_empty());
-        let (first, values) = values.split_at_mut(ids);
-        let mut id = first.first().and_then(Value::as_text).map_or_else(Id::auto, Id::from);
-        <P as Projection>::read(&mut RowCursor::new(&mut id, None, values))
+        <P as Projection>::read(&mut RowCursor::new(&mut Id::auto(), None, values))
     }
-}
-
-fn has_id(fields: &[FieldRef]) -> bool {
-    fields.iter().any(|field| field.name == ID_COLUMN)
 }

@@ -171,15 +171,18 @@ async fn what_does_not_fit_is_told() {
                     FITS,
                     "object_id",
                 ),
-                case(
+            ]);
+        }
+        // The wheel with pgvector is built without ICU.
+        if engine.name == "postgres" {
+            cases.push(case(
                     own("CREATE COLLATION IF NOT EXISTS main.ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false);\n\
                          CREATE TABLE main.checked (k bigint PRIMARY KEY, label text COLLATE main.ci NOT NULL, size bigint, weight float8 NOT NULL)"
                         .into()),
                     "its collation calls different texts equal",
                     "map a view",
                     "label",
-                ),
-            ]);
+                ));
         }
         run(&engine, cases).await;
     })
