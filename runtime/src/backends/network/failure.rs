@@ -60,6 +60,10 @@ pub(crate) fn error(cause: sqlx::Error, phase: Phase, codes: Codes) -> Error {
             }
             found
         }
+        // What is wrong with a certificate comes as data that cannot be read.
+        sqlx::Error::Io(cause) if phase == Phase::Connect && cause.kind() == std::io::ErrorKind::InvalidData => {
+            Error::new(ErrorKind::Unavailable, "no encrypted connection to the server: check the TLS options").caused_by(cause)
+        }
         sqlx::Error::Io(cause) => Error::new(ErrorKind::Unavailable, "the connection to the server failed").caused_by(cause),
         sqlx::Error::Tls(cause) if phase == Phase::Connect => {
             Error::new(ErrorKind::Unavailable, "no encrypted connection to the server: check the TLS options").caused_by(cause)
