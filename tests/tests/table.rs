@@ -16,11 +16,11 @@ fn claimed(backend: &'static BackendRows) -> BTreeSet<Cell> {
     let mut cells = BTreeSet::new();
     for row in backend.rows {
         for (class, operation) in row.classes.iter().flat_map(|class| row.native.iter().map(move |operation| (*class, *operation))) {
-            match operation {
-                Operation::Near => {
-                    backend.metrics.iter().for_each(|m| drop(cells.insert((operation.name(), class, row.placement.name(), m.name()))));
-                }
-                _ => drop(cells.insert((operation.name(), class, row.placement.name(), ""))),
+            let place = row.placement.name();
+            if operation == Operation::Near {
+                cells.extend(backend.metrics.iter().map(|metric| (operation.name(), class, place, metric.name())));
+            } else {
+                cells.insert((operation.name(), class, place, ""));
             }
         }
     }
