@@ -117,6 +117,8 @@ pub fn all() -> Vec<Tested> {
         #[cfg(feature = "elasticsearch")]
         "elasticsearch" = "elasticsearch", Some("HEAVENBASE_TEST_ELASTICSEARCH"), NOT_UNIQUE, true,
             |place| backends::Elasticsearch::url(place.address).refresh(backends::elasticsearch::Refresh::BeforeSearch);
+        #[cfg(feature = "chroma")]
+        "chroma" = "chroma", Some("HEAVENBASE_TEST_CHROMA"), ALL, true, |place| backends::Chroma::url(place.address);
         #[cfg(feature = "milvus")]
         "milvus" = "milvus", Some("HEAVENBASE_TEST_MILVUS"), FEW_COLUMNS, true, |place| backends::Milvus::url(place.address);
         #[cfg(feature = "milvus")]

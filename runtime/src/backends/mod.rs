@@ -6,6 +6,9 @@ pub(crate) mod http;
 mod native;
 #[cfg(feature = "_sqlx")]
 pub(crate) mod network;
+// What the stores of vectors with metadata share.
+#[cfg(any(feature = "chroma", feature = "pinecone"))]
+pub(crate) mod metadata;
 mod one_of;
 mod options;
 mod rehearsal;
@@ -44,6 +47,10 @@ backends! {
     sqlite: Sqlite;
     #[cfg(feature = "elasticsearch")]
     elasticsearch: Elasticsearch;
+    #[cfg(feature = "chroma")]
+    chroma: Chroma;
+    #[cfg(feature = "pinecone")]
+    pinecone: Pinecone;
     #[cfg(feature = "milvus")]
     milvus: Milvus;
     #[cfg(feature = "postgres")]

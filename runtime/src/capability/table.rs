@@ -121,6 +121,28 @@ capability_table! {
         [Vector] in VectorIndex: [IsNull, Near];
         [Vector] in InlineColumn: [IsNull];
     }
+    // Chroma compares numbers alone, orders and aggregates nothing.
+    Chroma = "chroma" [cfg(feature = "chroma")] {
+        metrics: [Cosine, L2, Dot];
+        [Id, Ref, Uuid] in InlineColumn: [Eq, IsNull];
+        [Int, Float, Decimal, Time] in InlineColumn: [Eq, IsNull, Compare];
+        [Text, Bool, Category, Bytes] in InlineColumn: [Eq, IsNull];
+        [Json] in JsonField: [IsNull];
+        [List] in InlineColumn: [IsNull, Has, Length];
+        [Vector] in VectorIndex: [IsNull, Near];
+        [Vector] in InlineColumn: [IsNull];
+    }
+    // As Chroma. Its integers are floats: ours are cut in two, and stay exact.
+    Pinecone = "pinecone" [cfg(feature = "pinecone")] {
+        metrics: [Cosine, L2, Dot];
+        [Id, Ref, Uuid] in InlineColumn: [Eq, IsNull];
+        [Int, Float, Decimal, Time] in InlineColumn: [Eq, IsNull, Compare];
+        [Text, Bool, Category, Bytes] in InlineColumn: [Eq, IsNull];
+        [Json] in JsonField: [IsNull];
+        [List] in InlineColumn: [IsNull, Has, Length];
+        [Vector] in VectorIndex: [IsNull, Near];
+        [Vector] in InlineColumn: [IsNull];
+    }
     // Milvus orders and aggregates nothing; what it filters by text, it compares by bytes.
     Milvus = "milvus" [cfg(feature = "milvus")] {
         metrics: [Cosine, L2, Dot];

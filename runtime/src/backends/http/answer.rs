@@ -9,12 +9,20 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// The body.
     pub(crate) body: Vec<u8>,
+    #[cfg_attr(not(feature = "pinecone"), expect(dead_code))]
+    pub(super) headers: reqwest::header::HeaderMap,
     /// What is not known after a failure of this request: whether it took place.
     pub(super) on_failure: Status,
     pub(super) service: &'static str,
 }
 
 impl Answer {
+    /// A header's value, where it is text.
+    #[cfg(feature = "pinecone")]
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
     /// Whether the service says that all went well.
     pub(crate) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)

@@ -47,6 +47,7 @@ impl Request {
     }
 
     /// The same with another body.
+    #[cfg(feature = "elasticsearch")]
     #[must_use]
     pub(crate) fn with_body(mut self, content_type: &'static str, body: Vec<u8>) -> Self {
         self.content_type = content_type;
@@ -182,6 +183,7 @@ impl HttpClient {
         let mut response = sending.send().await.map_err(failed)?;
         let status = response.status().as_u16();
         let after = response.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse().ok()).map(Duration::from_secs);
+        let headers = std::mem::take(response.headers_mut());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > LARGEST_ANSWER {
@@ -190,6 +192,6 @@ impl HttpClient {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok((Answer { status, body, on_failure, service: self.service }, after))
+        Ok((Answer { status, body, headers, on_failure, service: self.service }, after))
     }
 }

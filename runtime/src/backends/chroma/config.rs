@@ -1,0 +1,100 @@
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::backends::http::{Endpoint, Secret};
+
+/// Connects to Chroma 1.5 or later over HTTP. Nothing secret in it ever prints.
+///
+/// ```no_run
+/// use heavenbase::backends::Chroma;
+/// let vectors = Chroma::url("http://vectors.example:8000").token("…").database("shop");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Chroma {
+    pub(super) endpoint: Endpoint,
+    pub(super) tenant: String,
+    pub(super) database: String,
+}
+
+impl Chroma {
+    /// A server at an address: `http://host:8000`, or `https://…` for TLS by the system's certificates. A user and a
+    /// password may stand in it.
+    pub fn url(url: impl Into<String>) -> Self {
+        Chroma { endpoint: Endpoint::new(url), tenant: "default_tenant".to_owned(), database: "default_database".to_owned() }
+    }
+
+    /// Signs in with a token, sent as `X-Chroma-Token`.
+    #[must_use]
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.endpoint.headers.retain(|(name, _)| *name != "x-chroma-token");
+        self.endpoint.headers.push(("x-chroma-token", Secret::new(token)));
+        self
+    }
+
+    /// Signs in with a user and a password.
+    #[must_use]
+    pub fn basic(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
+        self.endpoint.basic = Some((user.into(), Secret::new(password)));
+        self
+    }
+
+    /// The tenant, which must exist: `default_tenant` when not said.
+    #[must_use]
+    pub fn tenant(mut self, name: impl Into<String>) -> Self {
+        self.tenant = name.into();
+        self
+    }
+
+    /// The database, which must exist: `default_database` when not said.
+    #[must_use]
+    pub fn database(mut self, name: impl Into<String>) -> Self {
+        self.database = name.into();
+        self
+    }
+
+    /// How long one request may take, retries included: 30 seconds when not said.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.endpoint.timeout = timeout;
+        self
+    }
+
+    /// How often a request is tried again after a temporary failure, where that is safe: 4 times when not said.
+    #[must_use]
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.endpoint.retries = retries;
+        self
+    }
+}
+
+/// The same as options of a layout's file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Options {
+    url: String,
+    token: Option<String>,
+    tenant: Option<String>,
+    database: Option<String>,
+}
+
+impl Options {
+    pub(super) fn into_config(self) -> Chroma {
+        let mut config = Chroma::url(self.url);
+        if let Some(token) = self.token {
+            config = config.token(token);
+        }
+        Chroma { tenant: self.tenant.unwrap_or(config.tenant), database: self.database.unwrap_or(config.database), ..config }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_never_print() {
+        let chroma = Chroma::url("http://user:hunter1@host:8000").basic("root", "hunter2").token("hunter3");
+        assert!(!format!("{chroma:?}").contains("hunter"), "{chroma:?}");
+    }
+}

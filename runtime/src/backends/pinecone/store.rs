@@ -1,0 +1,465 @@
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::api::{Api, Fetched, Hits, SERVICE, Vector, metric_name, refused, send};
+use super::config::{Freshness, Pinecone};
+use super::fresh::{Place, Sign, Unseen};
+use super::key;
+use crate::backends::http::{Answer, HttpClient, Method, Safety, segment};
+use crate::backends::metadata::{Depth, Dialect, Found, Layout, Metadata, Moment, Record, Shape, Space, Store};
+use crate::driver::Manifest;
+use crate::error::{Error, ErrorKind, Result, Status};
+use crate::schema::{Naming, VERSION_COLUMN};
+use crate::types::{Json, Metric};
+
+/// Pinecone's manners.
+const DIALECT: Dialect = Dialect {
+    kind: "pinecone",
+    service: SERVICE,
+    // Its numbers are 64-bit floats.
+    whole_bits: 52,
+    lists_are_kept: false,
+    has: ("$in", "$nin"),
+    has_takes_list: true,
+    rescales_cosine: false,
+    unique: false,
+    counts: false,
+    ids_are_cheap: false,
+    most_tests: 1_000,
+    most_levels: 60,
+    window: 2_000,
+    most_hits: 10_000,
+};
+/// Most records of one write or fetch, and most bytes of a write.
+const MOST_RECORDS: usize = 1_000;
+const LARGEST_WRITE: usize = 2_000_000;
+/// Most bytes of one record's metadata.
+const LARGEST_METADATA: usize = 40_000;
+/// Longest list of ids in an address.
+const LONGEST_ADDRESS: usize = 6_000;
+/// A search of more asks for ids and scores alone: an answer has at most 4 MB.
+const FEW_HITS: usize = 100;
+/// Records a page of an answer by filter.
+const PAGE: usize = 500;
+/// Where the manifests are: the namespace in the index of what has no vector.
+const MANIFESTS: &str = "_hb_manifests";
+const MANIFEST: &str = "manifest";
+const LAYOUT: &str = "layout";
+
+/// The namespaces of a project's indexes.
+pub(super) struct Namespaces {
+    api: Api,
+    prefix: String,
+    freshness: Freshness,
+    patience: Duration,
+    unseen: Unseen,
+}
+
+fn not_there() -> Error {
+    Error::new(ErrorKind::NotRegistered, "Pinecone has no such index: register the entity first")
+}
+
+fn garbled() -> Error {
+    Error::new(ErrorKind::Corrupt, "a record whose id this driver did not write: something else writes to the namespace")
+}
+
+fn record(vector: Vector) -> Result<Record> {
+    let metadata = vector.metadata.unwrap_or_default();
+    let id = key::back(&vector.id, &metadata).ok_or_else(garbled)?;
+    Ok(Record { id, metadata, vector: vector.values })
+}
+
+impl Namespaces {
+    /// Asks whether the key is taken; nothing is made yet.
+    pub(super) async fn connect(config: Pinecone) -> Result<(Self, Found)> {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if config.prefix.is_empty() || config.prefix.len() > 20 || !config.prefix.chars().all(plain) || config.prefix.starts_with('-') {
+            let why = "the prefix of indexes has 1 to 20 small letters, digits and hyphens, and no hyphen first";
+            return Err(Error::new(ErrorKind::InvalidSchema, why));
+        }
+        let api = Api::new(&config)?;
+        api.greet().await?;
+        let found = Found { engine: "Pinecone 2025-10".to_owned(), naming: Naming::PLAIN, most_ids: MOST_RECORDS, most_records: MOST_RECORDS };
+        let Pinecone { prefix, freshness, patience, .. } = config;
+        Ok((Namespaces { api, prefix, freshness, patience, unseen: Unseen::default() }, found))
+    }
+
+    fn index_name(&self, length: u32, metric: Metric) -> String {
+        format!("{}-{length}-{}", self.prefix, metric_name(metric))
+    }
+
+    fn place(&self, space: &Space) -> Place {
+        (self.index_name(space.length, space.metric), space.name.clone())
+    }
+
+    fn manifests(&self) -> Place {
+        (self.index_name(2, Metric::Cosine), MANIFESTS.to_owned())
+    }
+
+    async fn index(&self, place: &Place) -> Result<HttpClient> {
+        self.api.index(&place.0).await?.ok_or_else(not_there)
+    }
+
+    /// The answer to a question, which may be asked again.
+    async fn ask(&self, place: &Place, path: &str, body: &Json) -> Result<Answer> {
+        let client = self.index(place).await?;
+        let answer = send(&client, Method::POST, path, Some(body), Safety::Repeatable).await?;
+        if answer.is_success() { Ok(answer) } else { Err(refused(&answer)) }
+    }
+
+    /// Records by their own ids.
+    async fn fetch(&self, place: &Place, keys: &[String]) -> Result<Vec<Vector>> {
+        let client = self.index(place).await?;
+        let mut found = Vec::new();
+        let mut rest = keys;
+        while !rest.is_empty() {
+            let mut path = format!("vectors/fetch?namespace={}", segment(&place.1));
+            let mut taken = 0;
+            for key in rest.iter().take(MOST_RECORDS) {
+                let piece = format!("&ids={}", segment(key));
+                if taken > 0 && path.len() + piece.len() > LONGEST_ADDRESS {
+                    break;
+                }
+                path += &piece;
+                taken += 1;
+            }
+            rest = &rest[taken..];
+            let answer = send(&client, Method::GET, &path, None, Safety::Repeatable).await?;
+            match answer.status {
+                // A namespace is made by the first write to it.
+                404 => {}
+                _ if answer.is_success() => found.extend(answer.json::<Fetched>()?.vectors.into_values()),
+                _ => return Err(refused(&answer)),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Sends a write, and notes what will say that it is readable.
+    async fn change(&self, place: &Place, path: &str, body: &Json, otherwise: Sign) -> Result<()> {
+        let client = self.index(place).await?;
+        let answer = send(&client, Method::POST, path, Some(body), Safety::Once).await;
+        let log = answer.as_ref().ok().and_then(|a| a.header("x-pinecone-request-lsn")?.parse().ok());
+        match &answer {
+            Ok(answer) if !answer.is_success() => return Err(refused(answer)),
+            _ => self.unseen.note(place, log.map_or(otherwise, Sign::Log)),
+        }
+        answer.map(drop)
+    }
+
+    async fn upsert(&self, place: &Place, vectors: &[Json], last: Sign) -> Result<()> {
+        self.change(place, "vectors/upsert", &json!({ "namespace": place.1, "vectors": vectors }), last).await
+    }
+
+    /// Waits until the last write to a namespace is readable.
+    async fn wait(&self, place: &Place) -> Result<()> {
+        let deadline = Instant::now() + self.patience;
+        let mut pause = Duration::from_millis(20);
+        while let Some(sign) = self.unseen.of(place) {
+            if self.is_seen(place, &sign).await? {
+                self.unseen.seen(place, &sign);
+                continue;
+            }
+            if Instant::now() + pause > deadline {
+                let why = "what was written is not readable yet: try again, have more patience, or read with Freshness::Eventual";
+                return Err(Error::new(ErrorKind::Timeout, why).with_status(Status::Temporary));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(1));
+        }
+        Ok(())
+    }
+
+    async fn is_seen(&self, place: &Place, sign: &Sign) -> Result<bool> {
+        match sign {
+            Sign::Log(log) => {
+                let length: usize = place.0.rsplit('-').nth(1).and_then(|n| n.parse().ok()).unwrap_or(1);
+                let mut vector = vec![0.0f32; length];
+                vector[0] = 1.0;
+                let body = json!({ "namespace": place.1, "vector": vector, "topK": 1 });
+                let answer = match self.ask(place, "query", &body).await {
+                    Err(error) if error.kind() == ErrorKind::NotRegistered => return Ok(false),
+                    other => other?,
+                };
+                Ok(answer.header("x-pinecone-max-indexed-lsn").and_then(|text| text.parse::<u64>().ok()).is_some_and(|seen| seen >= *log))
+            }
+            Sign::Record { key, version } => {
+                let found = self.fetch(place, std::slice::from_ref(key)).await?;
+                let stored = found.first().map(|vector| vector.metadata.as_ref().and_then(|m| m.get(VERSION_COLUMN)?.as_str()));
+                Ok(match (stored, version) {
+                    (None, None) => true,
+                    (Some(stored), Some(version)) => stored == Some(version),
+                    _ => false,
+                })
+            }
+        }
+    }
+}
+
+/// A record as it is written.
+fn written(record: &Record) -> Json {
+    let key = key::of(&record.id);
+    let mut metadata: Metadata = record.metadata.iter().filter(|(_, json)| !json.is_null()).map(|(k, v)| (k.clone(), v.clone())).collect();
+    if key::is_digest(&key) {
+        metadata.insert(key::FULL.to_owned(), record.id.as_str().into());
+    }
+    json!({ "id": key, "values": record.vector, "metadata": metadata })
+}
+
+/// A filter that every record of ours satisfies.
+fn every() -> Json {
+    json!({ "_hb_order": { "$gte": 0 } })
+}
+
+impl Store for Namespaces {
+    fn dialect(&self) -> &'static Dialect {
+        &DIALECT
+    }
+
+    async fn get(&self, space: &Space, ids: &[String], _: Depth) -> Result<Vec<Record>> {
+        let keys: Vec<String> = ids.iter().map(|id| key::of(id)).collect();
+        self.fetch(&self.place(space), &keys).await?.into_iter().map(record).collect()
+    }
+
+    async fn matching(&self, space: &Space, filter: Option<&Json>, limit: Option<usize>, _: Depth) -> Result<Vec<Record>> {
+        let place = self.place(space);
+        let filter = filter.cloned().unwrap_or_else(every);
+        let mut found = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            let left = limit.map_or(PAGE, |limit| limit.saturating_sub(found.len()).min(PAGE));
+            let mut body = json!({ "namespace": place.1, "filter": filter, "limit": left });
+            if let Some(token) = &token {
+                body["paginationToken"] = token.as_str().into();
+            }
+            let page: Fetched = match self.ask(&place, "vectors/fetch_by_metadata", &body).await {
+                Err(error) if error.kind() == ErrorKind::NotRegistered => return Ok(found),
+                other => other?.json()?,
+            };
+            for vector in page.vectors.into_values() {
+                found.push(record(vector)?);
+            }
+            let next = page.pagination.and_then(|p| p.next).filter(|next| !next.is_empty() && Some(next) != token.as_ref());
+            if next.is_none() || limit.is_some_and(|limit| found.len() >= limit) {
+                return Ok(found);
+            }
+            token = next;
+        }
+    }
+
+    async fn nearest(
+        &self,
+        space: &Space,
+        vector: &[f32],
+        k: usize,
+        filter: Option<&Json>,
+        ids: Option<&[String]>,
+        depth: Depth,
+    ) -> Result<Option<Vec<(Record, f64)>>> {
+        // It searches among all; and not from nowhere.
+        if ids.is_some() || vector.iter().all(|n| *n == 0.0) {
+            return Ok(None);
+        }
+        let place = self.place(space);
+        let few = k <= FEW_HITS;
+        let mut body = json!({
+            "namespace": place.1,
+            "vector": vector,
+            "topK": k,
+            "includeMetadata": few && depth >= Depth::Metadata,
+            "includeValues": few && depth >= Depth::Vectors,
+        });
+        if let Some(filter) = filter {
+            body["filter"] = filter.clone();
+        }
+        let hits: Hits = match self.ask(&place, "query", &body).await {
+            Err(error) if error.kind() == ErrorKind::NotRegistered => return Ok(None),
+            other => other?.json()?,
+        };
+        let score = |vector: &Vector| {
+            let score = vector.score.filter(|s| s.is_finite())?;
+            // By distance it tells the square.
+            Some(if space.metric == Metric::L2 { -score.max(0.0).sqrt() } else { score } + 0.0)
+        };
+        let Some(scores) = hits.matches.iter().map(score).collect::<Option<Vec<f64>>>() else { return Ok(None) };
+        if few || depth == Depth::Ids {
+            let records = hits.matches.into_iter().map(record).collect::<Result<Vec<_>>>()?;
+            return Ok(Some(records.into_iter().zip(scores).collect()));
+        }
+        let keys: Vec<String> = hits.matches.into_iter().map(|vector| vector.id).collect();
+        let fetched = self.fetch(&place, &keys).await?;
+        let mut by_key: std::collections::HashMap<String, Vector> = fetched.into_iter().map(|v| (v.id.clone(), v)).collect();
+        let mut found = Vec::with_capacity(keys.len());
+        for (key, score) in keys.iter().zip(scores) {
+            // One that went in between is found out by the number of hits.
+            if let Some(vector) = by_key.remove(key) {
+                found.push((record(vector)?, score));
+            }
+        }
+        Ok(Some(found))
+    }
+
+    async fn put(&self, space: &Space, records: &[Record]) -> Result<()> {
+        let place = self.place(space);
+        let mut batch: Vec<Json> = Vec::new();
+        let mut bytes = 0;
+        let mut sent = false;
+        for (at, record) in records.iter().enumerate() {
+            let json = written(record);
+            let weight = json.to_string().len() + 1;
+            let sign = |record: &Record| Sign::Record {
+                key: key::of(&record.id),
+                version: record.metadata.get(VERSION_COLUMN).and_then(Json::as_str).map(str::to_owned),
+            };
+            let half = |error: Error| {
+                if sent { error.with_status(Status::Unknown).with("written", "some of the batch") } else { error }
+            };
+            if !batch.is_empty() && (batch.len() == MOST_RECORDS || bytes + weight > LARGEST_WRITE) {
+                self.upsert(&place, &batch, sign(&records[at - 1])).await.map_err(half)?;
+                (bytes, sent) = (0, true);
+                batch.clear();
+            }
+            bytes += weight;
+            batch.push(json);
+            if at + 1 == records.len() {
+                let half = |error: Error| {
+                    if sent { error.with_status(Status::Unknown).with("written", "some of the batch") } else { error }
+                };
+                self.upsert(&place, &batch, sign(record)).await.map_err(half)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, space: &Space, ids: &[String]) -> Result<()> {
+        let Some(last) = ids.last() else { return Ok(()) };
+        let place = self.place(space);
+        let keys: Vec<String> = ids.iter().map(|id| key::of(id)).collect();
+        let sign = Sign::Record { key: key::of(last), version: None };
+        match self.change(&place, "vectors/delete", &json!({ "namespace": place.1, "ids": keys }), sign).await {
+            // Nothing was ever written there.
+            Err(error) if error.kind() == ErrorKind::NotRegistered => Ok(()),
+            other => other,
+        }
+    }
+
+    async fn manifest(&self, table: &str) -> Result<Option<(Manifest, Layout)>> {
+        let place = self.manifests();
+        if self.api.index(&place.0).await?.is_none() {
+            return Ok(None);
+        }
+        self.wait(&place).await?;
+        let found = self.fetch(&place, &[key::of(table)]).await?;
+        let Some(metadata) = found.into_iter().next().map(|vector| vector.metadata.unwrap_or_default()) else { return Ok(None) };
+        let text = |key: &str| metadata.get(key).and_then(Json::as_str);
+        let (Some(manifest), Some(layout)) = (text(MANIFEST), text(LAYOUT).and_then(|text| serde_json::from_str(text).ok())) else {
+            return Err(Error::new(ErrorKind::Corrupt, "the manifest of a part cannot be read"));
+        };
+        Ok(Some((Manifest::from_json(manifest)?, layout)))
+    }
+
+    async fn declare(&self, shape: &Shape, manifest: &Manifest, new: bool) -> Result<()> {
+        let place = self.manifests();
+        self.api.make(&place.0, 2, Metric::Cosine).await?;
+        if new {
+            self.create(&shape.spaces[0]).await?;
+        }
+        let layout = serde_json::to_string(&shape.layout)
+            .map_err(|e| Error::new(ErrorKind::Internal, "the layout cannot be serialised").caused_by(e))?;
+        let manifest = manifest.to_json()?;
+        if manifest.len() + layout.len() > LARGEST_METADATA {
+            let why = "the part has more fields than Pinecone keeps a description of: store some on another backend";
+            return Err(Error::new(ErrorKind::InvalidSchema, why));
+        }
+        // A version of its own, so that this very write can be waited for.
+        let version = uuid::Uuid::now_v7().to_string();
+        let key = key::of(&shape.spaces[0].name);
+        let metadata = json!({ MANIFEST: manifest, LAYOUT: layout, VERSION_COLUMN: version });
+        let vector = json!({ "id": key, "values": [1.0, 0.0], "metadata": metadata });
+        self.upsert(&place, &[vector], Sign::Record { key, version: Some(version) }).await?;
+        self.wait(&place).await
+    }
+
+    fn check(&self, space: &Space) -> Result<()> {
+        let invalid = |why: String| Err(Error::new(ErrorKind::InvalidSchema, why));
+        match space.index {
+            Some(index) if !index.method.is_empty() || !index.parameters.is_empty() => {
+                invalid("Pinecone chooses its index itself: say `index` alone, or nothing".to_owned())
+            }
+            _ if !(1..=20_000).contains(&space.length) => {
+                invalid(format!("a vector of {} numbers: Pinecone takes 1 to 20,000", space.length))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn adjust(&self, _: &Space) -> Result<()> {
+        Ok(())
+    }
+
+    async fn create(&self, space: &Space) -> Result<()> {
+        // The namespace is made by the first write to it.
+        self.api.make(&self.index_name(space.length, space.metric), space.length, space.metric).await.map(drop)
+    }
+
+    async fn drop_space(&self, space: &Space) -> Result<bool> {
+        let place = self.place(space);
+        let Some(client) = self.api.index(&place.0).await? else { return Ok(false) };
+        self.wait(&place).await?;
+        self.unseen.forget(&place);
+        let path = format!("namespaces/{}", segment(&place.1));
+        let answer = send(&client, Method::DELETE, &path, None, Safety::Repeatable).await?;
+        if answer.status == 404 {
+            return Ok(false);
+        }
+        if !answer.is_success() {
+            return Err(refused(&answer));
+        }
+        // It goes in the background: rows written meanwhile would go with it.
+        let deadline = Instant::now() + self.patience;
+        loop {
+            let answer = send(&client, Method::GET, &path, None, Safety::Repeatable).await?;
+            match answer.status {
+                404 => return Ok(true),
+                _ if !answer.is_success() => return Err(refused(&answer)),
+                _ if Instant::now() > deadline => {
+                    let why = "Pinecone does not finish dropping a namespace: try again, or have more patience";
+                    return Err(Error::new(ErrorKind::Timeout, why).with_status(Status::Temporary));
+                }
+                _ => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+
+    async fn retract(&self, shape: &Shape) -> Result<()> {
+        let place = self.manifests();
+        let key = key::of(&shape.spaces[0].name);
+        let body = json!({ "namespace": place.1, "ids": [key] });
+        self.change(&place, "vectors/delete", &body, Sign::Record { key, version: None }).await?;
+        self.wait(&place).await
+    }
+
+    async fn settle(&self, spaces: &[Space], moment: Moment) -> Result<()> {
+        if moment == Moment::Read && self.freshness == Freshness::Eventual {
+            return Ok(());
+        }
+        for space in spaces {
+            self.wait(&self.place(space)).await?;
+        }
+        Ok(())
+    }
+
+    fn fits(&self, record: &Record) -> Result<()> {
+        let bytes = written(record)["metadata"].to_string().len();
+        if bytes <= LARGEST_METADATA {
+            return Ok(());
+        }
+        let why = format!("the row's values take {bytes} bytes: Pinecone keeps at most {LARGEST_METADATA} a row. Store long ones on another backend");
+        Err(Error::new(ErrorKind::LimitExceeded, why))
+    }
+
+    async fn health(&self) -> Result<()> {
+        self.api.greet().await
+    }
+}

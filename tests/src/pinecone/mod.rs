@@ -1,0 +1,149 @@
+//! A peer that speaks Pinecone's REST interface, for there is no server to be had: control plane and indexes over HTTP on
+//! loopback, state in memory. It is as strict as the documentation says Pinecone is, and as late: what was written is
+//! readable after a moment, and a read says up to where it has seen the log.
+//!
+//! Where the documentation is silent (whether `$ne` matches a record without the key) it does one thing in one namespace
+//! and the other in the next, so that nothing can rely on either.
+
+mod filter;
+mod http;
+mod state;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde_json::{Value as Json, json};
+
+pub use http::{Answer, Request};
+use state::{Index, Refused};
+
+/// How the peer behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// How long a write takes to be readable.
+    pub delay: Duration,
+    /// Whether it says where in the log writes and reads are.
+    pub log_headers: bool,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Manner { delay: Duration::from_millis(8), log_headers: true }
+    }
+}
+
+/// Decides on a request before the peer does: an answer instead, or none.
+pub type Trouble = dyn Fn(&Request) -> Option<Answer> + Send + Sync;
+
+/// A peer under way. It ends with the process.
+#[derive(Clone)]
+pub struct Peer {
+    /// The control plane's address.
+    pub url: String,
+    state: Arc<Project>,
+}
+
+impl std::fmt::Debug for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.url)
+    }
+}
+
+struct Project {
+    manner: Manner,
+    indexes: Mutex<std::collections::BTreeMap<String, Arc<Index>>>,
+    trouble: Mutex<Option<Arc<Trouble>>>,
+}
+
+impl Peer {
+    /// Starts one.
+    ///
+    /// # Errors
+    /// When no port can be had.
+    pub fn start(manner: Manner) -> std::io::Result<Peer> {
+        let state = Arc::new(Project { manner, indexes: Mutex::default(), trouble: Mutex::default() });
+        let project = state.clone();
+        let url = http::serve(move |request| project.guarded(request, |request| project.control(request)))?;
+        Ok(Peer { url: format!("http://{url}"), state })
+    }
+
+    /// From now on asks this first, on both planes.
+    pub fn trouble(&self, trouble: impl Fn(&Request) -> Option<Answer> + Send + Sync + 'static) {
+        *self.state.trouble.lock() = Some(Arc::new(trouble));
+    }
+
+    /// The peer of a directory: the same one for the same directory, as a server would be.
+    ///
+    /// # Errors
+    /// When no port can be had.
+    pub fn of(directory: &std::path::Path) -> std::io::Result<Peer> {
+        static PEERS: Mutex<Vec<(std::path::PathBuf, Peer)>> = Mutex::new(Vec::new());
+        let mut peers = PEERS.lock();
+        if let Some((_, peer)) = peers.iter().find(|(path, _)| path == directory) {
+            return Ok(peer.clone());
+        }
+        let peer = Peer::start(Manner::default())?;
+        peers.push((directory.to_owned(), peer.clone()));
+        Ok(peer)
+    }
+}
+
+fn refusal(refused: &Refused) -> Answer {
+    let Refused { status, why } = refused;
+    Answer::json(*status, &json!({ "code": 3, "message": why, "details": [], "error": { "code": "INVALID_ARGUMENT", "message": why }, "status": status }))
+}
+
+impl Project {
+    fn guarded(&self, request: &Request, answer: impl FnOnce(&Request) -> Result<Answer, Refused>) -> Answer {
+        let trouble = self.trouble.lock().clone();
+        if let Some(answer) = trouble.and_then(|trouble| trouble(request)) {
+            return answer;
+        }
+        if request.header("api-key").is_none_or(str::is_empty) {
+            return Answer::json(401, &json!({ "error": { "code": "UNAUTHENTICATED", "message": "no key" }, "status": 401 }));
+        }
+        if request.header("x-pinecone-api-version").is_none_or(|version| version < "2025-04") {
+            return refusal(&Refused::new(400, "the API version header is missing or old"));
+        }
+        if request.target.len() > 8_000 {
+            return refusal(&Refused::new(414, "the address is too long"));
+        }
+        answer(request).unwrap_or_else(|refused| refusal(&refused))
+    }
+
+    fn control(self: &Arc<Self>, request: &Request) -> Result<Answer, Refused> {
+        let path = request.path();
+        let mut indexes = self.indexes.lock();
+        match (request.method.as_str(), path.strip_prefix("/indexes").map(|rest| rest.trim_start_matches('/'))) {
+            ("GET", Some("")) => {
+                let listed: Vec<Json> = indexes.values().map(|index| index.described()).collect();
+                Ok(Answer::json(200, &json!({ "indexes": listed })))
+            }
+            ("POST", Some("")) => {
+                let body = request.json()?;
+                let index = Index::new(&body, self.manner)?;
+                if indexes.contains_key(&index.name) {
+                    return Err(Refused::new(409, "the index exists"));
+                }
+                let index = Arc::new(index);
+                let (project, served) = (self.clone(), index.clone());
+                let host = http::serve(move |request| project.guarded(request, |request| served.answer(request)))
+                    .map_err(|_| Refused::new(500, "no port"))?;
+                *index.host.lock() = host;
+                let described = index.described();
+                indexes.insert(index.name.clone(), index);
+                Ok(Answer::json(201, &described))
+            }
+            ("GET", Some(name)) => match indexes.get(name) {
+                Some(index) => Ok(Answer::json(200, &index.described())),
+                None => Err(Refused::new(404, "no such index")),
+            },
+            ("DELETE", Some(name)) => match indexes.remove(name) {
+                Some(_) => Ok(Answer::json(202, &json!({}))),
+                None => Err(Refused::new(404, "no such index")),
+            },
+            _ => Err(Refused::new(404, "no such path")),
+        }
+    }
+}
