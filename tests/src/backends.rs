@@ -69,7 +69,7 @@ fn connect<B: Connect>(backend: B) -> Opening {
 }
 
 /// Keeps everything.
-const ALL: Manners = Manners { nul: true, negative_zero: true, unique: true, most_columns: usize::MAX };
+const ALL: Manners = Manners { nul: true, negative_zero: true, unique: true, most_columns: usize::MAX, longest_text: usize::MAX };
 /// Keeps everything, and leaves uniqueness to others.
 #[cfg(feature = "elasticsearch")]
 const NOT_UNIQUE: Manners = Manners { unique: false, ..ALL };
@@ -81,6 +81,10 @@ const FEW_COLUMNS: Manners = Manners { most_columns: 24, ..ALL };
 /// Keeps everything, but -0.0 as 0.0.
 #[cfg(feature = "mysql")]
 const NO_NEGATIVE_ZERO: Manners = Manners { negative_zero: false, ..ALL };
+
+/// Decides no uniqueness, and keeps 40 KB a row.
+#[cfg(feature = "pinecone")]
+const SHORT_ROWS: Manners = Manners { unique: false, longest_text: 2_000, ..ALL };
 
 /// Keeps everything but U+0000 in text.
 #[cfg(feature = "postgres")]
@@ -119,6 +123,8 @@ pub fn all() -> Vec<Tested> {
             |place| backends::Elasticsearch::url(place.address).refresh(backends::elasticsearch::Refresh::BeforeSearch);
         #[cfg(feature = "chroma")]
         "chroma" = "chroma", Some("HEAVENBASE_TEST_CHROMA"), ALL, true, |place| backends::Chroma::url(place.address);
+        #[cfg(feature = "pinecone")]
+        "pinecone" = "pinecone", None, SHORT_ROWS, true, |place| crate::pinecone::client_of(place.directory.path());
         #[cfg(feature = "milvus")]
         "milvus" = "milvus", Some("HEAVENBASE_TEST_MILVUS"), FEW_COLUMNS, true, |place| backends::Milvus::url(place.address);
         #[cfg(feature = "milvus")]

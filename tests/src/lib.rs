@@ -8,6 +8,8 @@ pub mod backends;
 pub mod conformance;
 pub mod data;
 pub mod instrumented;
+#[cfg(feature = "pinecone")]
+pub mod pinecone;
 pub mod random;
 pub mod recording;
 pub mod reference;

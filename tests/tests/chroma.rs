@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use heavenbase::backends::{Chroma, Connect};
 use heavenbase::capability::Placement;
-use heavenbase::driver::{Aggregate, AggregateFunction, Driver, Group, Measure, NearQuery, Page, Position, SubQuery, WriteBatch, WriteMode};
+use heavenbase::driver::{
+    Aggregate, AggregateFunction, Driver, Group, Measure, NearQuery, Page, Position, SubQuery, WriteBatch, WriteMode,
+};
 use heavenbase::filter::{Condition, Filter, Test};
 use heavenbase::schema::{Binding, Column, Index, Part, Routing};
 use heavenbase::types::{Id, LogicalType, Metric, Value};
@@ -196,6 +198,26 @@ async fn the_approximate_index_under_a_filter_gives_all_there_are() -> Outcome {
     Ok(())
 }
 
+/// Everything on Chroma, and split with memory (and SQLite, where it is compiled in), against the reference.
+#[tokio::test(flavor = "multi_thread")]
+async fn splits_with_other_backends_answer_as_the_reference() -> Outcome {
+    let Some(address) = server() else { return Ok(()) };
+    let percent: usize = std::env::var("HEAVENBASE_TEST_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
+    let seed = heavenbase_tests::random::seed();
+    let mut random = Random::named(seed, "chroma splits");
+    #[allow(unused_mut, reason = "SQLite joins where it is compiled in")]
+    let mut bindings = vec![
+        Binding { name: "chroma", kind: "chroma", driver: Chroma::url(address).connect().await? },
+        Binding { name: "inmem", kind: "inmem", driver: heavenbase::backends::InMem::new().connect().await? },
+    ];
+    #[cfg(feature = "sqlite")]
+    bindings.push(Binding { name: "sqlite", kind: "sqlite", driver: heavenbase::backends::Sqlite::memory().connect().await? });
+    let world = heavenbase_tests::split::World::over(&mut random, bindings, Vec::new()).await?;
+    let pairs = heavenbase_tests::split::compare_in(world, random, seed, 6, (100 * percent / 100).max(1)).await?;
+    eprintln!("{pairs} pairs of query and placement agree (seed {seed})");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_vectors_nulls_json_and_bytes_come_back_as_they_were() -> Outcome {
     let Some(address) = server() else { return Ok(()) };
@@ -375,7 +397,8 @@ async fn a_server_in_trouble_is_a_typed_error_in_time() -> Outcome {
         })?;
         Ok(Chroma::url(url).retries(2).timeout(Duration::from_secs(2)).connect().await?)
     };
-    let cases = [(BUSY, ErrorKind::Unavailable), (GARBAGE, ErrorKind::Backend), (SHORT, ErrorKind::Backend), (UPSTREAM, ErrorKind::Unavailable)];
+    let cases =
+        [(BUSY, ErrorKind::Unavailable), (GARBAGE, ErrorKind::Backend), (SHORT, ErrorKind::Backend), (UPSTREAM, ErrorKind::Unavailable)];
     for (answer, kind) in cases {
         let error = collect(&through(answer, false).await?, &part, SubQuery::default()).await.err().ok_or("no error")?;
         assert_eq!(error.kind(), kind, "{error:?}");
@@ -386,7 +409,8 @@ async fn a_server_in_trouble_is_a_typed_error_in_time() -> Outcome {
     assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     // A temporary failure goes by: the write is made, once.
-    let url = relay(&address, |number, line| if line.contains("/upsert ") && number < 3 { Relayed::Answer(BUSY) } else { Relayed::Forward })?;
+    let url =
+        relay(&address, |number, line| if line.contains("/upsert ") && number < 3 { Relayed::Answer(BUSY) } else { Relayed::Forward })?;
     let patient = Chroma::url(url).connect().await?;
     patient.write(&part, upsert(1, vec![row()], 2)).await?;
     assert_eq!(collect(&driver, &part, SubQuery::default()).await?.ids, [Id::from("a")]);
@@ -402,7 +426,9 @@ async fn a_server_in_trouble_is_a_typed_error_in_time() -> Outcome {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_chroma_is_an_error_and_no_panic() -> Outcome {
     let connect = |url: String| Chroma::url(url).token("hunter2").retries(1).timeout(Duration::from_secs(5)).connect();
-    for answer in [&b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"[..], &[0xff; 4096], b"", b"HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n"] {
+    for answer in
+        [&b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"[..], &[0xff; 4096], b"", b"HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n"]
+    {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         std::thread::spawn(move || {

@@ -53,7 +53,7 @@ impl std::fmt::Debug for DriverSetup {
 }
 
 /// A name that no other run has used: tests on a shared server must not meet.
-fn namespace() -> String {
+pub fn namespace() -> String {
     static COUNT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
     let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);

@@ -16,7 +16,7 @@ mod search;
 mod select;
 mod writes;
 
-pub use context::{Context, DriverSetup, Failure, Outcome};
+pub use context::{Context, DriverSetup, Failure, Outcome, namespace};
 pub use durable::{Reopen, reopened};
 pub use select::{Found, compare_rows, select};
 

@@ -23,7 +23,9 @@ pub async fn values(context: &Context, class: &str) -> Outcome {
             // The longest text there may be, in one row.
             for (at, column) in part.columns.iter().enumerate() {
                 if let LogicalType::Text { max } = column.logical {
-                    batch.values[at] = Value::Text("\u{1f600}\u{e9}x'".chars().cycle().take(max as usize).collect());
+                    batch.values[at] = Value::Text(
+                        "\u{1f600}\u{e9}x'".chars().cycle().take((max as usize).min(context.setup.manners.longest_text)).collect(),
+                    );
                 }
             }
         }

@@ -15,11 +15,13 @@ pub struct Manners {
     pub unique: bool,
     /// How many columns a part may have: cases with a column of every sort take so many of them.
     pub most_columns: usize,
+    /// How many characters of a text are sure to be kept, however long its type lets it be.
+    pub longest_text: usize,
 }
 
 impl Default for Manners {
     fn default() -> Self {
-        Manners { nul: true, negative_zero: true, unique: true, most_columns: usize::MAX }
+        Manners { nul: true, negative_zero: true, unique: true, most_columns: usize::MAX, longest_text: usize::MAX }
     }
 }
 

@@ -30,6 +30,11 @@ impl Request {
         decoded(self.target.split('?').next().unwrap_or_default())
     }
 
+    /// The body.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     pub(super) fn query(&self, name: &str) -> Vec<String> {
         let query = self.target.split_once('?').map(|(_, query)| query).unwrap_or_default();
         let pairs = query.split('&').filter_map(|pair| pair.split_once('='));

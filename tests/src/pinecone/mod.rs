@@ -89,9 +89,19 @@ impl Peer {
     }
 }
 
+/// A connection to the peer of a directory.
+pub fn client_of(directory: &std::path::Path) -> heavenbase::backends::Pinecone {
+    // Without a port there is nobody, and connecting says so.
+    let url = Peer::of(directory).map_or_else(|_| "http://127.0.0.1:1".to_owned(), |peer| peer.url);
+    heavenbase::backends::Pinecone::api_key("any").control_plane(url)
+}
+
 fn refusal(refused: &Refused) -> Answer {
     let Refused { status, why } = refused;
-    Answer::json(*status, &json!({ "code": 3, "message": why, "details": [], "error": { "code": "INVALID_ARGUMENT", "message": why }, "status": status }))
+    Answer::json(
+        *status,
+        &json!({ "code": 3, "message": why, "details": [], "error": { "code": "INVALID_ARGUMENT", "message": why }, "status": status }),
+    )
 }
 
 impl Project {

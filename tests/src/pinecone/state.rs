@@ -6,9 +6,9 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use serde_json::{Map, Value as Json, json};
 
+use super::Manner;
 use super::filter::holds;
 use super::http::{Answer, Request};
-use super::Manner;
 
 /// A request that is refused: status and reason.
 #[derive(Debug)]
@@ -81,7 +81,8 @@ impl Index {
         if name.is_empty() || name.len() > 45 || !plain || name.starts_with('-') || name.ends_with('-') {
             return Err(invalid("an index's name has 1 to 45 small letters, digits and hyphens"));
         }
-        let dimension = body["dimension"].as_u64().filter(|d| (1..=20_000).contains(d)).ok_or_else(|| invalid("the dimension is 1 to 20,000"))?;
+        let dimension =
+            body["dimension"].as_u64().filter(|d| (1..=20_000).contains(d)).ok_or_else(|| invalid("the dimension is 1 to 20,000"))?;
         let metric = body["metric"].as_str().unwrap_or("cosine").to_owned();
         if !["cosine", "euclidean", "dotproduct"].contains(&metric.as_str()) {
             return Err(invalid("no such metric"));
@@ -153,8 +154,13 @@ impl Index {
     }
 
     fn record(&self, json: &Json) -> Result<(String, Record), Refused> {
-        let id = json["id"].as_str().filter(|id| (1..=512).contains(&id.len()) && id.is_ascii()).ok_or_else(|| invalid("an id is 1 to 512 characters of ASCII"))?;
-        let values = numbers(&json["values"]).filter(|values| values.len() == self.dimension).ok_or_else(|| invalid("a vector of another length"))?;
+        let id = json["id"]
+            .as_str()
+            .filter(|id| (1..=512).contains(&id.len()) && id.is_ascii())
+            .ok_or_else(|| invalid("an id is 1 to 512 characters of ASCII"))?;
+        let values = numbers(&json["values"])
+            .filter(|values| values.len() == self.dimension)
+            .ok_or_else(|| invalid("a vector of another length"))?;
         if values.iter().all(|n| *n == 0.0) {
             return Err(invalid("a dense vector has a number that is not zero"));
         }
@@ -205,7 +211,8 @@ impl Index {
     }
 
     fn update(&self, body: &Json) -> Result<Answer, Refused> {
-        let (name, id) = (body["namespace"].as_str().unwrap_or_default(), body["id"].as_str().ok_or_else(|| invalid("an update names an id"))?);
+        let (name, id) =
+            (body["namespace"].as_str().unwrap_or_default(), body["id"].as_str().ok_or_else(|| invalid("an update names an id"))?);
         let found = self.namespaces.lock().get_mut(name).and_then(|n| {
             n.catch_up();
             n.records.get(id).cloned()
@@ -261,7 +268,9 @@ impl Index {
 
     fn fetch_by_metadata(&self, body: &Json) -> Result<Answer, Refused> {
         let name = body["namespace"].as_str().unwrap_or_default();
-        let limit = body.get("limit").map_or(Some(100), Json::as_u64).filter(|l| (1..=10_000).contains(l)).ok_or_else(|| invalid("limit"))? as usize;
+        let limit =
+            body.get("limit").map_or(Some(100), Json::as_u64).filter(|l| (1..=10_000).contains(l)).ok_or_else(|| invalid("limit"))?
+                as usize;
         let after = body["paginationToken"].as_str().unwrap_or_default();
         self.reading(name, |records| {
             let mut found = Map::new();
@@ -285,7 +294,8 @@ impl Index {
         let one = |name: &str| request.query(name).pop();
         let name = one("namespace").unwrap_or_default();
         let (prefix, after) = (one("prefix").unwrap_or_default(), one("paginationToken").unwrap_or_default());
-        let limit = one("limit").map_or(Some(100), |text| text.parse().ok()).filter(|l| (1..=100).contains(l)).ok_or_else(|| invalid("limit"))?;
+        let limit =
+            one("limit").map_or(Some(100), |text| text.parse().ok()).filter(|l| (1..=100).contains(l)).ok_or_else(|| invalid("limit"))?;
         self.reading(&name, |records| {
             let mut ids: Vec<&String> = records.keys().filter(|id| id.starts_with(&prefix) && **id > after).take(limit + 1).collect();
             let more = ids.len() > limit;
@@ -302,7 +312,10 @@ impl Index {
         let (with_values, with_metadata) = (body["includeValues"] == json!(true), body["includeMetadata"] == json!(true));
         self.reading(name, |records| {
             let own = body["id"].as_str().and_then(|id| records.get(id)).map(|record| record.values.clone());
-            let vector = own.or_else(|| numbers(&body["vector"])).filter(|v| v.len() == self.dimension).ok_or_else(|| invalid("a vector of another length"))?;
+            let vector = own
+                .or_else(|| numbers(&body["vector"]))
+                .filter(|v| v.len() == self.dimension)
+                .ok_or_else(|| invalid("a vector of another length"))?;
             if vector.iter().all(|n| *n == 0.0) {
                 return Err(invalid("a dense vector has a number that is not zero"));
             }
@@ -341,7 +354,8 @@ impl Index {
     fn stats(&self) -> Answer {
         let mut namespaces = self.namespaces.lock();
         namespaces.values_mut().for_each(Namespace::catch_up);
-        let listed: Map<String, Json> = namespaces.iter().map(|(name, n)| (name.clone(), json!({ "vectorCount": n.records.len() }))).collect();
+        let listed: Map<String, Json> =
+            namespaces.iter().map(|(name, n)| (name.clone(), json!({ "vectorCount": n.records.len() }))).collect();
         let total: usize = namespaces.values().map(|n| n.records.len()).sum();
         Answer::json(
             200,

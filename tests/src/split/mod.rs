@@ -29,19 +29,25 @@ pub async fn compare(seed: u64, placements: usize, queries: usize) -> Result<usi
 ///
 /// # Errors
 /// As [`compare`].
-pub async fn compare_in(mut world: World, mut random: Random, seed: u64, placements: usize, queries: usize) -> Result<usize, String> {
+pub async fn compare_in(mut world: World, random: Random, seed: u64, placements: usize, queries: usize) -> Result<usize, String> {
+    let compared = compare_with(&mut world, random, seed, placements, queries).await;
+    world.clear().await.map_err(|error| format!("seed {seed}: dropping: {error:?}"))?;
+    compared
+}
+
+async fn compare_with(world: &mut World, mut random: Random, seed: u64, placements: usize, queries: usize) -> Result<usize, String> {
     for number in 0..placements {
         world.place(&mut random, number).await.map_err(|error| format!("seed {seed}: placement {number}: {error:?}"))?;
     }
     let (mut pairs, mut telling) = (0, 0);
     for number in 0..queries {
-        let spec = queries::query(&mut random, &world);
-        let wanted = expected(&world, &spec);
+        let spec = queries::query(&mut random, world);
+        let wanted = expected(world, &spec);
         telling += usize::from(wanted.tells());
         for placed in &world.placed {
             let bounds = bounds(&mut random);
-            if let Some(why) = one(&world, placed, &spec, &wanted, bounds).await {
-                let (spec, why) = smaller(&world, placed, spec, why, bounds).await;
+            if let Some(why) = one(world, placed, &spec, &wanted, bounds).await {
+                let (spec, why) = smaller(world, placed, spec, why, bounds).await;
                 return Err(format!(
                     "seed {seed}, query {number}, within {bounds:?}: {why}\n  query: {}\n  placement: {placed}\n  plan:\n{}\n  replay: HEAVENBASE_TEST_SEED={seed}",
                     serde_json::to_string(&spec).unwrap_or_default(),
@@ -52,7 +58,7 @@ pub async fn compare_in(mut world: World, mut random: Random, seed: u64, placeme
         }
         if number % 10 == 0 {
             let at = random.below(world.placed.len());
-            queries::paged(&mut random, &world, &world.placed[at]).await.map_err(|why| format!("seed {seed}, pages {number}: {why}"))?;
+            queries::paged(&mut random, world, &world.placed[at]).await.map_err(|why| format!("seed {seed}, pages {number}: {why}"))?;
             pairs += 1;
         }
     }

@@ -28,6 +28,8 @@ pub struct World {
     history: Vec<WriteBatch>,
     /// The placements.
     pub placed: Vec<Placed>,
+    /// A namespace that nobody else uses: servers are shared.
+    namespace: Arc<str>,
 }
 
 impl fmt::Debug for World {
@@ -138,7 +140,15 @@ impl World {
             .collect();
         let entity = Box::leak(Box::new(EntitySchema::new("thing", Box::leak(fields.into_boxed_slice()))));
         let whole = Routing::new(entity, &"split".into(), "reference", &[reference])?.parts[0].clone();
-        let mut world = World { bindings, _places: places, whole, table: Table::default(), history: Vec::new(), placed: Vec::new() };
+        let mut world = World {
+            bindings,
+            _places: places,
+            whole,
+            table: Table::default(),
+            history: Vec::new(),
+            placed: Vec::new(),
+            namespace: crate::conformance::namespace().into(),
+        };
         world.make_up(random);
         Ok(world)
     }
@@ -218,7 +228,7 @@ impl World {
         let mut entity = EntitySchema::new(Box::leak(format!("thing{number}").into_boxed_str()), Box::leak(fields.into_boxed_slice()));
         let owner = random.pick(&chosen).name;
         entity.owner = Some(owner);
-        let routing = Routing::new(Box::leak(Box::new(entity)), &"split".into(), owner, &self.bindings)?;
+        let routing = Routing::new(Box::leak(Box::new(entity)), &self.namespace, owner, &self.bindings)?;
         let driver_of =
             |part: &Part| self.bindings.iter().find(|binding| binding.name == part.backend).map(|binding| binding.driver.clone());
         let drivers: Vec<_> = routing.parts.iter().filter_map(|part| driver_of(part)).collect();
@@ -235,6 +245,21 @@ impl World {
             driver.refresh(part).await?;
         }
         self.placed.push(Placed { target: Arc::new(Target { routing, drivers }) });
+        Ok(())
+    }
+}
+
+impl World {
+    /// Drops every placement: for drivers that outlive the world.
+    ///
+    /// # Errors
+    /// What the backends say.
+    pub async fn clear(&mut self) -> Result<()> {
+        for placed in self.placed.drain(..) {
+            for (part, driver) in placed.target.routing.parts.iter().zip(&placed.target.drivers) {
+                driver.drop_part(part).await?;
+            }
+        }
         Ok(())
     }
 }

@@ -21,7 +21,6 @@ const DIALECT: Dialect = Dialect {
     has_takes_list: false,
     rescales_cosine: true,
     unique: true,
-    counts: true,
     ids_are_cheap: true,
     // SQLite under it takes a thousand levels of an expression; 5,000 tests ended the server's process.
     most_tests: 250,
@@ -188,6 +187,10 @@ impl Store for Collections {
         }
         let found: Records = answer.json()?;
         records(found.ids, found.metadatas, found.embeddings)
+    }
+
+    async fn count(&self, space: &Space, filter: Option<&Json>) -> Result<usize> {
+        Ok(self.matching(space, filter, None, Depth::Ids).await?.len())
     }
 
     async fn nearest(

@@ -28,7 +28,9 @@ const SENTINEL: &str = "!";
 pub(super) enum Store {
     Bool,
     /// A whole number; whether it is cut in two.
-    Number { cut: bool },
+    Number {
+        cut: bool,
+    },
     Text,
     /// Texts, one an item.
     List,
@@ -261,7 +263,9 @@ pub(super) fn item_text(logical: &LogicalType, value: &Value) -> Option<String> 
         (LogicalType::Bool, Value::Bool(b)) => b.to_string(),
         (LogicalType::Float, Value::Float(n)) => format!("{n:?}"),
         (LogicalType::Decimal { .. }, Value::Decimal(n)) => n.normalize().to_string(),
-        (LogicalType::Int { .. } | LogicalType::Timestamp | LogicalType::Date | LogicalType::Duration, _) => number(logical, value)?.0.to_string(),
+        (LogicalType::Int { .. } | LogicalType::Timestamp | LogicalType::Date | LogicalType::Duration, _) => {
+            number(logical, value)?.0.to_string()
+        }
         (LogicalType::List(_) | LogicalType::Json | LogicalType::Vector(_), _) => opaque(value)?,
         _ => return None,
     })

@@ -11,8 +11,7 @@ use super::shape::{Layout, Shape, Space};
 use super::store::{Depth, Found, Moment, Store};
 use super::walk::{Parted, Walk, in_id_order};
 use crate::driver::{
-    Aggregate, AggregateFunction, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, Reply, SubQuery, WriteBatch,
-    WriteReport,
+    Aggregate, AggregateFunction, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, Reply, SubQuery, WriteBatch, WriteReport,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Part;
@@ -87,7 +86,7 @@ impl<S: Store> Inner<S> {
             let some = measure.column.map_or(Where::Always, |column| filter::some(&part.columns[column], dialect));
             let counted = match (&parted.ids, parted.wanted.clone().and(some).sent()) {
                 (_, Err(_)) => 0,
-                (None, Ok(filter)) => self.store.matching(shape.first(), filter, None, Depth::Ids).await?.len(),
+                (None, Ok(filter)) => self.store.count(shape.first(), filter).await?,
                 (Some(ids), Ok(_)) => {
                     let column = measure.column.map(|column| &part.columns[column]);
                     let found = self.rows(&shape, shape.first(), ids, Depth::Metadata).await?;
@@ -227,8 +226,7 @@ impl<S: Store> Driver for MetadataDriver<S> {
 
     fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool {
         let dialect = self.inner.store.dialect();
-        dialect.counts
-            && wanted.keys.is_empty()
+        wanted.keys.is_empty()
             && wanted.measures.iter().all(|m| m.function == AggregateFunction::Count)
             && Parted::of(part, &wanted.filter, wanted.ids.as_deref(), dialect).is_ok()
     }

@@ -97,10 +97,8 @@ pub(super) async fn drop_part<S: Store>(inner: &Arc<Inner<S>>, part: &Arc<Part>)
     inner.note(&part.table, None);
     let Some((manifest, layout)) = inner.store.manifest(&part.table).await? else { return Ok(false) };
     if manifest.namespace != *part.namespace || manifest.entity != part.entity.name {
-        let why = format!(
-            "`{}` belongs to the entity `{}` of the namespace `{}`: it stays",
-            part.table, manifest.entity, manifest.namespace
-        );
+        let why =
+            format!("`{}` belongs to the entity `{}` of the namespace `{}`: it stays", part.table, manifest.entity, manifest.namespace);
         return Err(Error::new(ErrorKind::SchemaMismatch, why));
     }
     let spaces = spaces_of(&part.table, &manifest, &layout);
@@ -120,7 +118,9 @@ fn check(dialect: &super::Dialect, part: &Part) -> Result<()> {
     }
     for column in part.columns.iter().filter(|c| c.placement != Placement::VectorIndex) {
         if let Some(method) = column.index.map(|index| index.method).filter(|method| !method.is_empty()) {
-            return Err(invalid(format!("{service} has no index `{method}` for values: say `index` alone, or nothing")).at_field(column.name));
+            return Err(
+                invalid(format!("{service} has no index `{method}` for values: say `index` alone, or nothing")).at_field(column.name)
+            );
         }
     }
     let groups = part.unique_groups();

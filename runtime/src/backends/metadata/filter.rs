@@ -54,13 +54,32 @@ use Expression::{All, Always, Any, Never, Not};
 
 /// A test that a store answers. `null` is the column's name where it may be null.
 enum Atom {
-    Null { physical: String },
+    Null {
+        physical: String,
+    },
     /// `$eq`, `$in` and their complements.
-    Equal { key: String, operand: Json, null: Option<String> },
-    In { key: String, operands: Vec<Json>, null: Option<String> },
+    Equal {
+        key: String,
+        operand: Json,
+        null: Option<String>,
+    },
+    In {
+        key: String,
+        operands: Vec<Json>,
+        null: Option<String>,
+    },
     /// A number, whole or in two, at least this, or below it.
-    Order { keys: Keys, number: i128, below: bool, null: Option<String> },
-    Has { key: String, item: String, null: Option<String> },
+    Order {
+        keys: Keys,
+        number: i128,
+        below: bool,
+        null: Option<String>,
+    },
+    Has {
+        key: String,
+        item: String,
+        null: Option<String>,
+    },
 }
 
 /// Where a number lies.
@@ -182,9 +201,7 @@ impl Atom {
         match self {
             Atom::Null { physical } => has(NULLS, physical, positive),
             Atom::Equal { key, operand, null } => or_null(null, test(key, if positive { "$eq" } else { "$ne" }, operand.clone())),
-            Atom::In { key, operands, null } => {
-                or_null(null, test(key, if positive { "$in" } else { "$nin" }, operands.clone().into()))
-            }
+            Atom::In { key, operands, null } => or_null(null, test(key, if positive { "$in" } else { "$nin" }, operands.clone().into())),
             Atom::Has { key, item, null } => or_null(null, has(key, item, positive)),
             Atom::Order { keys, number, below, null } => {
                 let (strict, loose) = if positive != *below { ("$gt", "$gte") } else { ("$lt", "$lt") };

@@ -118,7 +118,8 @@ impl Shape {
                 vector = Some(numbers.to_vec());
             }
             if !value.is_null() && (!indexed || first && !self.reads_vector(position, dialect)) {
-                codec::encode(column, value, dialect, &mut metadata).map_err(|e| e.at_field(column.name).of_entity(self.part.entity.name))?;
+                codec::encode(column, value, dialect, &mut metadata)
+                    .map_err(|e| e.at_field(column.name).of_entity(self.part.entity.name))?;
             }
         }
         // A key that is always there can be asked for in any store.
@@ -154,7 +155,8 @@ impl Shape {
             }
             if self.reads_vector(position, dialect) {
                 if record.vector.len() != self.first().length as usize {
-                    let why = format!("{} gave a vector of {} numbers: it was written by something else", dialect.service, record.vector.len());
+                    let why =
+                        format!("{} gave a vector of {} numbers: it was written by something else", dialect.service, record.vector.len());
                     return Err(Error::new(ErrorKind::Corrupt, why).at_field(column.name));
                 }
                 let zero = record.metadata.get(ZERO) == Some(&Json::Bool(true));

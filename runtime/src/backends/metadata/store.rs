@@ -28,8 +28,6 @@ pub(crate) struct Dialect {
     pub rescales_cosine: bool,
     /// Whether uniqueness can be decided: what was written is read at once.
     pub unique: bool,
-    /// Whether rows can be counted without being read.
-    pub counts: bool,
     /// Most tests of one filter, and members of lists in it.
     pub most_tests: usize,
     /// Deepest nesting of a filter's JSON.
@@ -90,7 +88,6 @@ impl Dialect {
         has_takes_list: false,
         rescales_cosine: true,
         unique: true,
-        counts: true,
         ids_are_cheap: true,
         most_tests: 200,
         most_levels: 100,
@@ -147,8 +144,16 @@ pub(crate) trait Store: Send + Sync + 'static {
     fn get(&self, space: &Space, ids: &[String], depth: Depth) -> impl Future<Output = Result<Vec<Record>>> + Send;
 
     /// At most so many of the records that satisfy a filter, in any order; all of them without a limit.
-    fn matching(&self, space: &Space, filter: Option<&Json>, limit: Option<usize>, depth: Depth)
-    -> impl Future<Output = Result<Vec<Record>>> + Send;
+    fn matching(
+        &self,
+        space: &Space,
+        filter: Option<&Json>,
+        limit: Option<usize>,
+        depth: Depth,
+    ) -> impl Future<Output = Result<Vec<Record>>> + Send;
+
+    /// How many records satisfy a filter.
+    fn count(&self, space: &Space, filter: Option<&Json>) -> impl Future<Output = Result<usize>> + Send;
 
     /// The nearest records with their scores, best first; among these ids where the store can do that, else `None`.
     fn nearest(

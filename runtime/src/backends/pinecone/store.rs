@@ -24,7 +24,6 @@ const DIALECT: Dialect = Dialect {
     has_takes_list: true,
     rescales_cosine: false,
     unique: false,
-    counts: false,
     ids_are_cheap: false,
     most_tests: 1_000,
     most_levels: 60,
@@ -113,10 +112,11 @@ impl Namespaces {
         let client = self.index(place).await?;
         let mut found = Vec::new();
         let mut rest = keys;
+        let mut most = MOST_RECORDS;
         while !rest.is_empty() {
             let mut path = format!("vectors/fetch?namespace={}", segment(&place.1));
             let mut taken = 0;
-            for key in rest.iter().take(MOST_RECORDS) {
+            for key in rest.iter().take(most) {
                 let piece = format!("&ids={}", segment(key));
                 if taken > 0 && path.len() + piece.len() > LONGEST_ADDRESS {
                     break;
@@ -124,16 +124,52 @@ impl Namespaces {
                 path += &piece;
                 taken += 1;
             }
-            rest = &rest[taken..];
             let answer = send(&client, Method::GET, &path, None, Safety::Repeatable).await?;
             match answer.status {
                 // A namespace is made by the first write to it.
                 404 => {}
                 _ if answer.is_success() => found.extend(answer.json::<Fetched>()?.vectors.into_values()),
+                _ if too_large(&answer) && taken > 1 => {
+                    most = taken / 2;
+                    continue;
+                }
                 _ => return Err(refused(&answer)),
             }
+            rest = &rest[taken..];
         }
         Ok(found)
+    }
+
+    /// Hands out the records that satisfy a filter, page after page, until `each` has enough.
+    async fn pages(&self, space: &Space, filter: Option<&Json>, most: usize, mut each: impl FnMut(Vec<Vector>) -> Result<bool> + Send) -> Result<()> {
+        let place = self.place(space);
+        let client = self.index(&place).await?;
+        let filter = filter.cloned().unwrap_or_else(every);
+        let mut limit = most.clamp(1, PAGE);
+        let mut token: Option<String> = None;
+        loop {
+            let mut body = json!({ "namespace": place.1, "filter": filter, "limit": limit });
+            if let Some(token) = &token {
+                body["paginationToken"] = token.as_str().into();
+            }
+            let answer = send(&client, Method::POST, "vectors/fetch_by_metadata", Some(&body), Safety::Repeatable).await?;
+            if answer.status == 404 {
+                return Ok(());
+            }
+            if too_large(&answer) && limit > 1 {
+                limit /= 2;
+                continue;
+            }
+            if !answer.is_success() {
+                return Err(refused(&answer));
+            }
+            let page: Fetched = answer.json()?;
+            let next = page.pagination.and_then(|p| p.next).filter(|next| !next.is_empty() && Some(next) != token.as_ref());
+            if each(page.vectors.into_values().collect())? || next.is_none() {
+                return Ok(());
+            }
+            token = next;
+        }
     }
 
     /// Sends a write, and notes what will say that it is readable.
@@ -207,6 +243,11 @@ fn written(record: &Record) -> Json {
     json!({ "id": key, "values": record.vector, "metadata": metadata })
 }
 
+/// Whether an answer may be refused for its size, which Pinecone does not tell apart: asked for less, it is found out.
+fn too_large(answer: &Answer) -> bool {
+    matches!(answer.status, 400 | 413)
+}
+
 /// A filter that every record of ours satisfies.
 fn every() -> Json {
     json!({ "_hb_order": { "$gte": 0 } })
@@ -223,29 +264,27 @@ impl Store for Namespaces {
     }
 
     async fn matching(&self, space: &Space, filter: Option<&Json>, limit: Option<usize>, _: Depth) -> Result<Vec<Record>> {
-        let place = self.place(space);
-        let filter = filter.cloned().unwrap_or_else(every);
+        let limit = limit.unwrap_or(usize::MAX);
         let mut found = Vec::new();
-        let mut token: Option<String> = None;
-        loop {
-            let left = limit.map_or(PAGE, |limit| limit.saturating_sub(found.len()).min(PAGE));
-            let mut body = json!({ "namespace": place.1, "filter": filter, "limit": left });
-            if let Some(token) = &token {
-                body["paginationToken"] = token.as_str().into();
-            }
-            let page: Fetched = match self.ask(&place, "vectors/fetch_by_metadata", &body).await {
-                Err(error) if error.kind() == ErrorKind::NotRegistered => return Ok(found),
-                other => other?.json()?,
-            };
-            for vector in page.vectors.into_values() {
+        self.pages(space, filter, limit, |page| {
+            for vector in page {
                 found.push(record(vector)?);
             }
-            let next = page.pagination.and_then(|p| p.next).filter(|next| !next.is_empty() && Some(next) != token.as_ref());
-            if next.is_none() || limit.is_some_and(|limit| found.len() >= limit) {
-                return Ok(found);
-            }
-            token = next;
-        }
+            Ok(found.len() >= limit)
+        })
+        .await?;
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    async fn count(&self, space: &Space, filter: Option<&Json>) -> Result<usize> {
+        let mut counted = 0;
+        self.pages(space, filter, usize::MAX, |page| {
+            counted += page.len();
+            Ok(false)
+        })
+        .await?;
+        Ok(counted)
     }
 
     async fn nearest(

@@ -1,0 +1,361 @@
+//! What is Pinecone's own, on a peer that speaks its interface: writes that are readable later, limits, zero vectors, long
+//! ids, a service in trouble; and that Pinecone's own client for Python takes the peer for Pinecone.
+#![cfg(feature = "pinecone")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use heavenbase::backends::pinecone::Freshness;
+use heavenbase::backends::{Connect, Pinecone};
+use heavenbase::capability::Placement;
+use heavenbase::driver::{Driver, NearQuery, Page, SubQuery, WriteBatch, WriteMode};
+use heavenbase::filter::{Condition, Filter, Test};
+use heavenbase::schema::{Binding, Index, Part, Routing};
+use heavenbase::types::{Id, LogicalType, Metric, Value};
+use heavenbase::{ErrorKind, Status};
+use heavenbase_tests::data::Spec;
+use heavenbase_tests::pinecone::{Answer, Manner, Peer};
+use heavenbase_tests::random::Random;
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+fn config(peer: &Peer) -> Pinecone {
+    Pinecone::api_key("hunter2").control_plane(peer.url.clone()).prefix("test")
+}
+
+fn lay_out(driver: &Arc<dyn Driver>, specs: &[Spec]) -> heavenbase::Result<Part> {
+    let entity = Box::leak(Box::new(Spec::entity("thing", specs)));
+    let binding = Binding { name: "main", kind: "pinecone", driver: driver.clone() };
+    Ok((*Routing::new(entity, &"space".into(), "main", &[binding])?.parts[0]).clone())
+}
+
+fn number() -> Spec {
+    Spec::new("number", LogicalType::INT, Placement::InlineColumn).required()
+}
+
+fn vector(name: &str, length: u32, metric: Metric) -> Spec {
+    Spec::new(name, LogicalType::Vector(length), Placement::VectorIndex).ranked(metric)
+}
+
+fn upsert(version: i64, rows: Vec<(Id, Vec<Value>)>, width: usize) -> Arc<WriteBatch> {
+    let (ids, values): (Vec<Id>, Vec<Vec<Value>>) = rows.into_iter().unzip();
+    let values = values.into_iter().flatten().collect();
+    Arc::new(WriteBatch { mode: WriteMode::Upsert, version, ids, columns: (0..width).collect(), values, expected: Vec::new() })
+}
+
+async fn collect(driver: &Arc<dyn Driver>, part: &Arc<Part>, query: SubQuery) -> heavenbase::Result<Page> {
+    let plan = driver.plan(part, &query);
+    assert!(plan.remainder.is_all() && plan.near && plan.limit, "not taken: {:?}", plan.remainder);
+    let mut stream = driver.open(part.clone(), Arc::new(query.clone()))?;
+    let mut whole = Page::new(query.columns.len());
+    while let Some(page) = stream.next_page().await? {
+        whole.append(page);
+    }
+    Ok(whole)
+}
+
+fn random_vector(random: &mut Random, length: usize) -> Arc<[f32]> {
+    (0..length).map(|_| (random.unit() * 2.0 - 1.0) as f32).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thirty_thousand_rows_come_back_as_thirty_thousand() -> Outcome {
+    const ROWS: usize = 30_000;
+    let peer = Peer::start(Manner::default())?;
+    let driver = config(&peer).connect().await?;
+    let part = Arc::new(lay_out(&driver, &[number(), vector("near", 4, Metric::L2)])?);
+    driver.ensure(&part).await?;
+    let mut random = Random::new(7);
+    let mut rows: Vec<(Id, Vec<Value>)> = (0..ROWS)
+        .map(|n| (Id::from(format!("row {n}")), vec![Value::Int(n as i64), Value::Vector(random_vector(&mut random, 4))]))
+        .collect();
+    random.shuffle(&mut rows);
+    for chunk in rows.chunks(driver.description().max_batch) {
+        driver.write(&part, upsert(1, chunk.to_vec(), 2)).await?;
+    }
+    rows.sort_by(|a, b| a.0.cmp(&b.0));
+    let found = collect(&driver, &part, SubQuery { columns: vec![0, 1], ..SubQuery::default() }).await?;
+    assert!(found.ids.iter().eq(rows.iter().map(|row| &row.0)), "{} rows, or out of order", found.len());
+    assert!((0..ROWS).all(|i| found.row(i) == rows[i].1), "values differ");
+    // More hits than an answer may hold, with what stands beside them.
+    let below: Filter = Test::new("number", Condition::Lt(Value::Int(20_000))).into();
+    let near = NearQuery { column: 1, vector: [0.1; 4].into(), metric: Metric::L2, k: 10_000, exact: false };
+    let found = collect(&driver, &part, SubQuery { filter: below, columns: vec![0, 1], near: Some(near), ..SubQuery::default() }).await?;
+    assert_eq!(found.len(), 10_000);
+    assert!(found.values.iter().step_by(2).all(|value| matches!(value, Value::Int(n) if *n < 20_000)));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_waits_for_this_connections_writes_and_no_longer_than_it_may() -> Outcome {
+    for log_headers in [true, false] {
+        let peer = Peer::start(Manner { delay: Duration::from_millis(300), log_headers })?;
+        let driver = config(&peer).connect().await?;
+        let part = Arc::new(lay_out(&driver, &[number(), vector("near", 2, Metric::Dot)])?);
+        driver.ensure(&part).await?;
+        let row = |n: i64| (Id::from("a"), vec![Value::Int(n), Value::Vector([1.0, 0.0].into())]);
+        for round in 1..4 {
+            driver.write(&part, upsert(round, vec![row(round)], 2)).await?;
+            let found = collect(&driver, &part, SubQuery { columns: vec![0], ..SubQuery::default() }).await?;
+            assert_eq!(found.values, [Value::Int(round)], "headers {log_headers}");
+        }
+        // The guard by version sees them too, though nobody read in between.
+        driver.write(&part, upsert(9, vec![row(9)], 2)).await?;
+        let report = driver.write(&part, upsert(8, vec![row(8)], 2)).await?;
+        assert_eq!(report.stale, [(0, 9)], "headers {log_headers}");
+
+        let eventual = config(&peer).freshness(Freshness::Eventual).connect().await?;
+        eventual.write(&part, upsert(10, vec![row(10)], 2)).await?;
+        let found = collect(&eventual, &part, SubQuery { columns: vec![0], ..SubQuery::default() }).await?;
+        assert_eq!(found.values, [Value::Int(9)], "an eventual read waits");
+        eventual.refresh(&part).await?;
+        let found = collect(&eventual, &part, SubQuery { columns: vec![0], ..SubQuery::default() }).await?;
+        assert_eq!(found.values, [Value::Int(10)], "refresh does not wait");
+    }
+    let peer = Peer::start(Manner { delay: Duration::from_millis(400), ..Manner::default() })?;
+    let hasty = config(&peer).patience(Duration::from_millis(2_000)).connect().await?;
+    let part = Arc::new(lay_out(&hasty, &[number()])?);
+    hasty.ensure(&part).await?;
+    let hasty = config(&peer).patience(Duration::from_millis(60)).connect().await?;
+    hasty.write(&part, upsert(1, vec![("a".into(), vec![Value::Int(1)])], 1)).await?;
+    let start = Instant::now();
+    let error = collect(&hasty, &part, SubQuery::default()).await.err().ok_or("no error")?;
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Timeout, Status::Temporary), "{error:?}");
+    assert!(start.elapsed() < Duration::from_millis(350), "{:?}", start.elapsed());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scores_are_ours_zero_vectors_and_long_ids_are_kept() -> Outcome {
+    let peer = Peer::start(Manner::default())?;
+    let driver = config(&peer).connect().await?;
+    let specs = [vector("l2", 3, Metric::L2), vector("dot", 3, Metric::Dot), vector("cosine", 3, Metric::Cosine)];
+    let part = Arc::new(lay_out(&driver, &specs)?);
+    driver.ensure(&part).await?;
+    let mut random = Random::new(3);
+    let mut rows: Vec<(Id, Vec<Value>)> = (0..40)
+        .map(|n| {
+            let mut place = || Value::Vector(random_vector(&mut random, 3));
+            (Id::from(format!("{n} \u{e9}%#&+/{}", "\u{1f600}".repeat(n))), vec![place(), place(), place()])
+        })
+        .collect();
+    rows[3].1[0] = Value::Vector([0.0; 3].into());
+    rows[4].1[1] = Value::Vector([0.0; 3].into());
+    rows[5].1[2] = Value::Null;
+    driver.write(&part, upsert(1, rows.clone(), 3)).await?;
+    for (id, values) in &rows {
+        let page = driver.fetch_one(&part, id, &[0, 1, 2]).await?;
+        assert_eq!(page.row(0), values.as_slice(), "{id:?}");
+    }
+    for (column, metric) in [(0, Metric::L2), (1, Metric::Dot), (2, Metric::Cosine)] {
+        for target in [random_vector(&mut random, 3), [0.0, 0.0, 0.0].into()] {
+            if metric == Metric::Cosine && target.iter().all(|n| *n == 0.0) {
+                continue;
+            }
+            for k in [5, 1_000] {
+                let near = NearQuery { column, vector: target.clone(), metric, k, exact: false };
+                let found = collect(&driver, &part, SubQuery { columns: vec![column], near: Some(near), ..SubQuery::default() }).await?;
+                let there = rows.iter().filter(|row| !row.1[column].is_null()).count();
+                assert_eq!(found.len(), there.min(k), "{metric}");
+                for (at, value) in found.values.iter().enumerate() {
+                    let own = metric.score(&target, value.as_vector().ok_or("no vector")?);
+                    assert!((own - found.scores[at]).abs() < 1e-5, "{metric}: {own} is told as {}", found.scores[at]);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_pinecone_cannot_keep_is_refused_before_anything_is_written() -> Outcome {
+    let peer = Peer::start(Manner::default())?;
+    let driver = config(&peer).connect().await?;
+    let text = Spec::new("text", LogicalType::Text { max: 100_000 }, Placement::InlineColumn);
+    let part = Arc::new(lay_out(&driver, &[text.clone(), vector("near", 2, Metric::L2)])?);
+    driver.ensure(&part).await?;
+    let row = |id: &str, length: usize| (Id::from(id), vec![Value::Text("x".repeat(length)), Value::Null]);
+    let error = driver.write(&part, upsert(1, vec![row("short", 10), row("long", 50_000)], 2)).await.err().ok_or("no error")?;
+    assert_eq!((error.kind(), error.detail("id")), (ErrorKind::LimitExceeded, Some("long")), "{error:?}");
+    assert!(error.message().contains("40000"), "{error}");
+    assert!(collect(&driver, &part, SubQuery::default()).await?.is_empty(), "some of the batch was written");
+    // Batches are cut by bytes: 1,000 rows of 30 KB are 15 writes and more.
+    let rows = (0..300).map(|n| row(&format!("{n}"), 30_000)).collect();
+    driver.write(&part, upsert(1, rows, 2)).await?;
+    assert_eq!(collect(&driver, &part, SubQuery::default()).await?.len(), 300);
+
+    let near = NearQuery { column: 1, vector: [1.0, 0.0].into(), metric: Metric::L2, k: 10_001, exact: false };
+    let error = collect(&driver, &part, SubQuery { near: Some(near), ..SubQuery::default() }).await.err().ok_or("no error")?;
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+    let unique = Arc::new(lay_out(&driver, &[text.clone().unique()])?);
+    assert_eq!(driver.ensure(&unique).await.err().ok_or("no error")?.kind(), ErrorKind::InvalidSchema);
+    let mut indexed = lay_out(&driver, &[vector("near", 2, Metric::L2)])?;
+    indexed.columns[0].index = Some(Index { method: "hnsw", parameters: &[] });
+    let error = driver.ensure(&Arc::new(indexed)).await.err().ok_or("no error")?;
+    assert_eq!((error.kind(), error.field()), (ErrorKind::InvalidSchema, Some("near")));
+    for prefix in ["", "Big", "a_b", "much-too-long-for-a-prefix", "-a"] {
+        let error = config(&peer).prefix(prefix).connect().await.err().ok_or("no error")?;
+        assert_eq!(error.kind(), ErrorKind::InvalidSchema, "{prefix}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_in_trouble_is_a_typed_error_in_time() -> Outcome {
+    let peer = Peer::start(Manner::default())?;
+    let driver = config(&peer).retries(2).timeout(Duration::from_secs(3)).connect().await?;
+    let text = Spec::new("text", LogicalType::Text { max: 100_000 }, Placement::InlineColumn);
+    let part = Arc::new(lay_out(&driver, &[text, vector("a", 2, Metric::L2), vector("b", 2, Metric::Dot)])?);
+    driver.ensure(&part).await?;
+    let row = |id: String| (Id::from(id), vec![Value::Text("x".repeat(30_000)), Value::Null, Value::Vector([1.0, 0.0].into())]);
+    driver.write(&part, upsert(1, vec![row("a".into())], 3)).await?;
+    let answering = |status: u16, body: &'static str| {
+        move |request: &heavenbase_tests::pinecone::Request| {
+            request.path().starts_with("/vectors/fetch").then(|| Answer { status, body: body.into(), ..Answer::default() })
+        }
+    };
+    for (status, body, kind) in [
+        (429, "", ErrorKind::Unavailable),
+        (503, "", ErrorKind::Unavailable),
+        (200, "{\"vectors\":", ErrorKind::Backend),
+        (200, "{\"vectors\":{\"%\":{\"id\":\"%\"}}}", ErrorKind::Corrupt),
+        (401, "{}", ErrorKind::PermissionDenied),
+        (400, "{\"code\":3,\"message\":\"hunter2 is wrong\"}", ErrorKind::Backend),
+        (0, "", ErrorKind::Unavailable),
+    ] {
+        peer.trouble(answering(status, body));
+        let error = collect(&driver, &part, SubQuery::default()).await.err().ok_or("no error")?;
+        assert_eq!(error.kind(), kind, "{status}: {error:?}");
+        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+    }
+    // The third of several writes is lost: what was written may be written again.
+    let writes = AtomicUsize::new(0);
+    peer.trouble(move |request| {
+        let third = request.path() == "/vectors/upsert" && writes.fetch_add(1, Ordering::Relaxed) == 2;
+        third.then(Answer::default)
+    });
+    let rows: Vec<_> = (0..200).map(|n| row(format!("{n}"))).collect();
+    let error = driver.write(&part, upsert(2, rows.clone(), 3)).await.err().ok_or("no error")?;
+    assert_eq!((error.status(), error.detail("written")), (Status::Unknown, Some("some of the batch")), "{error:?}");
+    peer.trouble(|_| None);
+    driver.write(&part, upsert(2, rows, 3)).await?;
+    assert_eq!(collect(&driver, &part, SubQuery::default()).await?.len(), 201);
+    let error = Pinecone::api_key("k").control_plane("http://127.0.0.1:1").retries(0).connect().await.err().ok_or("no error")?;
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Unavailable, Status::Temporary));
+    Ok(())
+}
+
+/// Pinecone's own client, over the same operations.
+#[test]
+fn pinecones_own_client_takes_the_peer_for_pinecone() -> Outcome {
+    let Ok(library) = std::env::var("HEAVENBASE_TEST_PINECONE_CLIENT") else {
+        eprintln!("not run: HEAVENBASE_TEST_PINECONE_CLIENT is not set (a directory with the package `pinecone` from PyPI)");
+        return Ok(());
+    };
+    let peer = Peer::start(Manner::default())?;
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/pinecone_client.py");
+    let output = std::process::Command::new("python3").arg(script).arg(&peer.url).env("PYTHONPATH", library).output()?;
+    assert!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    eprint!("{}", String::from_utf8_lossy(&output.stdout));
+    Ok(())
+}
+
+/// Every request to an index is also sent to Prism, which judges it by Pinecone's OpenAPI document.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_is_in_the_published_contract() -> Outcome {
+    let Ok(contract) = std::env::var("HEAVENBASE_TEST_PINECONE_CONTRACT") else {
+        eprintln!("not run: HEAVENBASE_TEST_PINECONE_CONTRACT is not set (Prism over Pinecone's OpenAPI document)");
+        return Ok(());
+    };
+    let peer = Peer::start(Manner::default())?;
+    let judged = Arc::new(std::sync::Mutex::new(std::collections::BTreeMap::<String, Vec<String>>::new()));
+    let judgements = judged.clone();
+    let host = contract.trim_start_matches("http://").to_owned();
+    peer.trouble(move |request| {
+        if !request.path().starts_with("/indexes") {
+            let (verdict, path) = (judge(&host, request).unwrap_or_else(|| "no answer".into()), request.path());
+            let kind = format!("{} {}", request.method, if path.starts_with("/namespaces/") { "/namespaces/{}" } else { &path });
+            if let Ok(mut judged) = judgements.lock() {
+                judged.entry(kind).or_default().push(verdict);
+            }
+        }
+        None
+    });
+    let driver = config(&peer).connect().await?;
+    let specs = [
+        number(),
+        vector("near", 3, Metric::Cosine),
+        vector("far", 4, Metric::L2),
+        Spec::new("text", LogicalType::TEXT, Placement::InlineColumn),
+    ];
+    let part = Arc::new(lay_out(&driver, &specs)?);
+    driver.ensure(&part).await?;
+    let row = |n: i64| {
+        let place = |length: usize| Value::Vector(vec![0.5; length].into());
+        (Id::from(format!("{n} \u{e9}")), vec![Value::Int(n), place(3), if n % 2 == 0 { Value::Null } else { place(4) }, Value::Null])
+    };
+    driver.write(&part, upsert(1, (0..30).map(row).collect(), 4)).await?;
+    for filter in [
+        Filter::all(),
+        Test::new("number", Condition::Between(Value::Int(3), Value::Int(1 << 60))).into(),
+        Filter::Not(Box::new(Test::new("text", Condition::In(vec![Value::Text("a".into()), Value::Null])).into())),
+    ] {
+        for near in [None, Some((1, 3, Metric::Cosine)), Some((2, 4, Metric::L2))] {
+            let near =
+                near.map(|(column, length, metric)| NearQuery { column, vector: vec![0.1; length].into(), metric, k: 200, exact: false });
+            collect(&driver, &part, SubQuery { filter: filter.clone(), columns: vec![0, 1, 2, 3], near, ..SubQuery::default() }).await?;
+        }
+    }
+    let gone = WriteBatch {
+        mode: WriteMode::Delete,
+        version: 2,
+        ids: vec!["1 \u{e9}".into()],
+        columns: Vec::new(),
+        values: Vec::new(),
+        expected: Vec::new(),
+    };
+    driver.write(&part, Arc::new(gone)).await?;
+    driver.refresh(&part).await?;
+    assert!(driver.drop_part(&part).await?);
+    let judged = judged.lock().map_err(|_| "poisoned")?;
+    let wrong: Vec<_> =
+        judged.iter().flat_map(|(kind, verdicts)| verdicts.iter().map(move |v| (kind, v))).filter(|(_, v)| *v != "200").collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    let kinds: Vec<&str> = judged.keys().map(String::as_str).collect();
+    let all = [
+        "DELETE /namespaces/{}",
+        "GET /namespaces/{}",
+        "GET /vectors/fetch",
+        "POST /query",
+        "POST /vectors/delete",
+        "POST /vectors/fetch_by_metadata",
+        "POST /vectors/upsert",
+    ];
+    assert_eq!(kinds, all);
+    Ok(())
+}
+
+/// What Prism makes of a request: the status, and the fault where it finds one.
+fn judge(host: &str, request: &heavenbase_tests::pinecone::Request) -> Option<String> {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(host).ok()?;
+    let mut head =
+        format!("{} {} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\naccept: application/json\r\n", request.method, request.target);
+    for name in ["api-key", "x-pinecone-api-version", "content-type"] {
+        if let Some(value) = request.header(name) {
+            head += &format!("{name}: {value}\r\n");
+        }
+    }
+    head += &format!("content-length: {}\r\n\r\n", request.body().len());
+    stream.write_all(head.as_bytes()).ok()?;
+    stream.write_all(request.body()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let status = answer.split_whitespace().nth(1)?.to_owned();
+    let fault = answer.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("sl-violations:").map(str::to_owned));
+    Some(match fault {
+        Some(fault) => format!("{status}: {fault}"),
+        None => status,
+    })
+}
