@@ -16,7 +16,6 @@ pub mod estimate;
 pub mod existing;
 pub mod filter;
 pub mod manifest;
-#[cfg(feature = "_sqlx")]
 pub mod pattern;
 pub mod select;
 mod statement;

@@ -45,3 +45,17 @@ pub fn uppers(c: char) -> &'static [char] {
     });
     uppers.get(&c).map_or(&[], Vec::as_slice)
 }
+
+/// The least text that sorts after every text with this prefix; `None` when there is none.
+pub fn after_prefix(prefix: &str) -> Option<String> {
+    let mut chars: Vec<char> = prefix.chars().collect();
+    while let Some(last) = chars.pop() {
+        // The next scalar value: surrogates are none.
+        let next = if last == '\u{d7ff}' { Some('\u{e000}') } else { char::from_u32(last as u32 + 1) };
+        if let Some(next) = next {
+            chars.push(next);
+            return Some(chars.into_iter().collect());
+        }
+    }
+    None
+}

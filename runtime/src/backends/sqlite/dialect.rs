@@ -2,6 +2,7 @@ use std::borrow::Cow;
 
 use super::{codec, functions};
 use crate::backends::sql::ddl::child_name;
+use crate::backends::sql::pattern::after_prefix;
 use crate::backends::sql::{Dialect, HasTest, Sql, Term, TextTest};
 use crate::capability::Placement;
 use crate::driver::{AggregateFunction, NearQuery};
@@ -320,18 +321,4 @@ impl Dialect for SqliteDialect {
 fn apart_score(sql: &mut Sql<'_>, near: &NearQuery) {
     sql.push(functions::score_name(near.metric)).push("(x.").name("vector").push(", ");
     sql.bind(Value::Vector(near.vector.clone())).push(")");
-}
-
-/// The least text that sorts after every text with this prefix; `None` when there is none.
-fn after_prefix(prefix: &str) -> Option<String> {
-    let mut chars: Vec<char> = prefix.chars().collect();
-    while let Some(last) = chars.pop() {
-        // The next scalar value: surrogates are none.
-        let next = if last == '\u{d7ff}' { Some('\u{e000}') } else { char::from_u32(last as u32 + 1) };
-        if let Some(next) = next {
-            chars.push(next);
-            return Some(chars.into_iter().collect());
-        }
-    }
-    None
 }
