@@ -47,7 +47,7 @@ impl Request {
     }
 
     /// The same with another body.
-    #[cfg(feature = "elasticsearch")]
+    #[allow(dead_code, reason = "not every driver sends something else than JSON")]
     #[must_use]
     pub(crate) fn with_body(mut self, content_type: &'static str, body: Vec<u8>) -> Self {
         self.content_type = content_type;
