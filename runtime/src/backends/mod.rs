@@ -1,6 +1,8 @@
 //! The backends: one folder a driver. Adding one is a folder, a line in the list below, a feature, and rows in the
 //! capability table.
 
+#[cfg(any(feature = "json", feature = "pickle", feature = "file", feature = "lance"))]
+pub(crate) mod disk;
 #[cfg(feature = "_http")]
 pub(crate) mod http;
 mod native;
