@@ -118,6 +118,8 @@ pub fn all() -> Vec<Tested> {
         "pickle" = "pickle", None, ALL, true, |place| backends::Pickle::dir(place.path("pickle"));
         #[cfg(feature = "file")]
         "file" = "file", None, ALL, true, |place| backends::FileStore::dir(place.path("file"));
+        #[cfg(feature = "lance")]
+        "lance" = "lance", None, ALL, true, |place| backends::Lance::dir(place.path("lance"));
         #[cfg(feature = "elasticsearch")]
         "elasticsearch" = "elasticsearch", Some("HEAVENBASE_TEST_ELASTICSEARCH"), NOT_UNIQUE, true,
             |place| backends::Elasticsearch::url(place.address).refresh(backends::elasticsearch::Refresh::BeforeSearch);

@@ -154,3 +154,10 @@ pub(crate) fn remove_litter(directory: &Path) {
         }
     }
 }
+
+/// The options of a backend that keeps its files in a directory.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Directory {
+    pub(crate) directory: std::path::PathBuf,
+}

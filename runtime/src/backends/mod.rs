@@ -53,6 +53,8 @@ backends! {
     chroma: Chroma;
     #[cfg(feature = "pinecone")]
     pinecone: Pinecone;
+    #[cfg(feature = "lance")]
+    lance: Lance;
     #[cfg(feature = "milvus")]
     milvus: Milvus;
     #[cfg(feature = "postgres")]

@@ -15,6 +15,7 @@ pub const PROOFS: &[(&str, &str)] = &[
     ("elasticsearch", "Elasticsearch 8.19"),
     ("chroma", "Chroma 1.5"),
     ("pinecone", "own peer, which Pinecone's client accepts; **no live server**"),
+    ("lance", "Lance 14, in process"),
     ("milvus", "Milvus 2.3 and Lite 3.2, but for two schema cases"),
     ("postgres", "PostgreSQL 15"),
     ("pgvector", "PostgreSQL 18 with pgvector 0.8"),

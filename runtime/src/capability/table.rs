@@ -140,6 +140,16 @@ capability_table! {
         [Text, Bool, Category, Bytes] in InlineColumn: [Eq, IsNull];
         [Json] in JsonField: [IsNull];
         [List] in InlineColumn: [IsNull, Has, Length];
+    Lance = "lance" [cfg(feature = "lance")] {
+        metrics: [Cosine, L2, Dot];
+        [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
+        [Int, Float, Decimal] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
+        [Bool, Category] in InlineColumn: [Eq, IsNull, Sort, GroupBy];
+        [Text] in InlineColumn: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Sort, GroupBy, MinMax];
+        [Text] in InvertedIndex: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Matches, Sort, GroupBy, MinMax];
+        [Bytes] in InlineColumn: [Eq, IsNull];
+        [Json] in JsonField: [Eq, IsNull, Path];
+        [List] in InlineColumn: [Eq, IsNull, Has, Length];
         [Vector] in VectorIndex: [IsNull, Near];
         [Vector] in InlineColumn: [IsNull];
     }

@@ -23,7 +23,7 @@ mod merge;
 #[cfg(any(feature = "json", feature = "pickle"))]
 mod segments;
 
-pub(crate) use disk::{Place, create_directory, io_error, replace_file, sync_directory};
+pub(crate) use disk::{Directory, Place, create_directory, io_error, replace_file, sync_directory};
 #[cfg(feature = "file")]
 pub(crate) use disk::{Stamp, TEMPORARY, stamp, sync_file, unsettled, write_file};
 pub(crate) use driver::RowDriver;
@@ -35,10 +35,3 @@ pub(crate) use store::{Change, Contents, Damage, Look, Store, corrupt};
 
 #[cfg(any(feature = "json", feature = "pickle"))]
 pub(crate) use segments::{Codec, Decoded, Segments, read_document};
-
-/// The options of a backend that keeps its files in a directory.
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Directory {
-    pub(crate) directory: std::path::PathBuf,
-}
