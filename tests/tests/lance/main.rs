@@ -1,0 +1,10 @@
+//! What is Lance's own: recall of its indexes, upkeep, indexes beside scans, two processes, evolution cut short, and what
+//! PyPI's `pylance` reads of a dataset.
+#![cfg(feature = "lance")]
+
+mod common;
+mod indexes;
+mod processes;
+mod python;
+mod recall;
+mod upkeep;

@@ -1,0 +1,86 @@
+use std::time::Duration;
+
+use heavenbase::ErrorKind;
+use heavenbase::backends::Lance;
+use heavenbase::capability::Placement;
+use heavenbase::driver::{PageStream, SubQuery};
+use heavenbase::schema::Index;
+use heavenbase::types::{Id, LogicalType, Metric, Value};
+use heavenbase_tests::data::Spec;
+use heavenbase_tests::random::Random;
+use std::sync::Arc;
+
+use crate::common::{Outcome, Store, files, number, random_vector, vector};
+
+fn row(n: i64, vector: Value) -> (Id, Vec<Value>) {
+    (Id::from(format!("r{:04}", n % 40)), vec![Value::Int(n), vector])
+}
+
+/// Hundreds of small writes leave few files and versions, and every row as it was written last.
+#[tokio::test(flavor = "multi_thread")]
+async fn small_writes_are_merged_and_old_versions_go() -> Outcome {
+    let directory = tempfile::tempdir()?;
+    let backend = Lance::dir(directory.path()).keep_versions(Duration::ZERO);
+    let store = Store::open(backend, &[number("n"), vector("v", 4, Metric::L2)], &[]).await?;
+    let mut random = Random::new(1);
+    let start = std::time::Instant::now();
+    for n in 0..200 {
+        store.upsert(n + 1, vec![row(n, Value::Vector(random_vector(&mut random, 4)))]).await?;
+    }
+    eprintln!("200 writes of one row in {:?}", start.elapsed());
+    store.lance().maintain(&store.part).await?;
+    let (data, versions) = (files(directory.path(), "data"), files(directory.path(), "_versions"));
+    assert!(data < 60 && versions < 30, "{data} files, {versions} versions after 200 writes");
+    let all = store.select(SubQuery { columns: vec![0], ..SubQuery::default() }).await?;
+    assert_eq!(all.len(), 40);
+    assert!((0..40).all(|n| all.row(n) == [Value::Int(160 + n as i64)]), "{all:?}");
+    Ok(())
+}
+
+/// A read whose version is cleaned away under it goes on with the newest one, and misses no row that was there throughout.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_read_outlives_its_version() -> Outcome {
+    let directory = tempfile::tempdir()?;
+    let open = || Lance::dir(directory.path()).keep_versions(Duration::ZERO).upkeep(false);
+    let specs = [number("n"), Spec::new("text", LogicalType::TEXT, Placement::InlineColumn)];
+    let store = Store::open(open(), &specs, &[]).await?;
+    let long = |n: i64| (Id::from(format!("r{n:04}")), vec![Value::Int(n), Value::Text(format!("text {n}"))]);
+    for n in 0..60 {
+        store.upsert(1, (n * 10..n * 10 + 10).map(long).collect()).await?;
+    }
+    let query = SubQuery { columns: vec![0, 1], page_rows: 8, ..SubQuery::default() };
+    let mut stream: Box<dyn PageStream> = store.driver.open(store.part.clone(), Arc::new(query))?;
+    let mut ids: Vec<Id> = stream.next_page().await?.map(|page| page.ids).unwrap_or_default();
+    // Another program merges everything and removes what was.
+    let other = Store::open(open(), &specs, &[]).await?;
+    other.upsert(2, (0..600).step_by(3).map(long).collect()).await?;
+    other.lance().maintain(&other.part).await?;
+    other.lance().maintain(&other.part).await?;
+    while let Some(page) = stream.next_page().await? {
+        assert!((0..page.len()).all(|row| page.row(row)[1] == Value::Text(format!("text {}", page.ids[row][1..].parse::<i64>().unwrap()))));
+        ids.extend(page.ids);
+    }
+    assert!(ids.iter().eq((0..600).map(|n| Id::from(format!("r{n:04}"))).collect::<Vec<_>>().iter()), "{} rows", ids.len());
+    Ok(())
+}
+
+/// An index that Lance does not have is refused by name before anything is made.
+#[tokio::test]
+async fn unknown_indexes_are_refused() -> Outcome {
+    let refused = [
+        (Index { method: "annoy", parameters: &[] }, "annoy"),
+        (Index { method: "ivf_pq", parameters: &[("lists", 3)] }, "lists"),
+        (Index { method: "ivf_pq", parameters: &[("sub_vectors", 3)] }, "sub_vectors"),
+        (Index { method: "hnsw", parameters: &[("m", 0)] }, "m"),
+    ];
+    for (index, named) in refused {
+        let directory = tempfile::tempdir()?;
+        let answer = Store::open(Lance::dir(directory.path()), &[vector("v", 4, Metric::L2)], &[("v", index)]).await;
+        let Err(error) = answer else { panic!("{index:?} is taken") };
+        let error = error.downcast::<heavenbase::Error>()?;
+        assert_eq!(error.kind(), ErrorKind::InvalidSchema, "{error}");
+        assert!(error.to_string().contains(named) && error.field() == Some("v"), "{error}");
+        assert_eq!(std::fs::read_dir(directory.path())?.count(), 0, "something was made for {index:?}");
+    }
+    Ok(())
+}
