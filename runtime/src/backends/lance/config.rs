@@ -14,13 +14,14 @@ pub struct Lance {
     pub(super) keep_versions: Duration,
     pub(super) index_rows: usize,
     pub(super) upkeep: bool,
+    pub(super) synchronous: bool,
 }
 
 impl Lance {
     /// The datasets in this directory, which is created when it is not there. It must be on a file system of this
     /// machine: processes take turns by locking files.
     pub fn dir(path: impl Into<PathBuf>) -> Self {
-        Lance { directory: path.into(), keep_versions: Duration::from_secs(600), index_rows: 5_000, upkeep: true }
+        Lance { directory: path.into(), keep_versions: Duration::from_secs(600), index_rows: 5_000, upkeep: true, synchronous: true }
     }
 
     /// How long versions that were written over are kept: 10 minutes when not said. A read that is under way longer goes
@@ -31,11 +32,11 @@ impl Lance {
         self
     }
 
-    /// From how many rows on indexes are built, at least 256: 5,000 when not said. With fewer, reading them is quicker,
+    /// From how many rows on indexes are built: 5,000 when not said. With fewer, reading them is quicker,
     /// and a vector search is exact.
     #[must_use]
     pub fn index_from(mut self, rows: usize) -> Self {
-        self.index_rows = rows.max(256);
+        self.index_rows = rows.max(1);
         self
     }
 
@@ -44,6 +45,14 @@ impl Lance {
     #[must_use]
     pub fn upkeep(mut self, automatic: bool) -> Self {
         self.upkeep = automatic;
+        self
+    }
+
+    /// Whether a write is on the disk when it returns: yes when not said. Otherwise a crash of the machine (not of the
+    /// program) may lose the last writes, or leave a dataset whose last version has to be removed by hand.
+    #[must_use]
+    pub fn synchronous(mut self, synchronous: bool) -> Self {
+        self.synchronous = synchronous;
         self
     }
 }

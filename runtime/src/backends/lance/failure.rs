@@ -5,10 +5,18 @@ use lance::deps::datafusion::arrow::error::ArrowError;
 
 use crate::error::{Error, ErrorKind, Result};
 
+/// The error itself, where several readers were told of it.
+fn itself(mut error: &Lance) -> &Lance {
+    while let Lance::Shared { source } = error {
+        error = source;
+    }
+    error
+}
+
 /// Whether another writer got in between: decide anew on what is there now.
 pub(super) fn is_conflict(error: &Lance) -> bool {
     matches!(
-        error,
+        itself(error),
         Lance::CommitConflict { .. }
             | Lance::RetryableCommitConflict { .. }
             | Lance::IncompatibleTransaction { .. }
@@ -19,8 +27,10 @@ pub(super) fn is_conflict(error: &Lance) -> bool {
 
 /// Whether files are gone: the version that was being read was cleaned away, or the dataset was dropped.
 pub(super) fn is_gone(error: &Lance) -> bool {
-    match error {
+    match itself(error) {
         Lance::NotFound { .. } | Lance::DatasetNotFound { .. } | Lance::VersionNotFound { .. } => true,
+        // What a cache remembers of an error is its text.
+        Lance::Cloned { message, .. } => message.to_ascii_lowercase().contains("not found"),
         other => chain(other).any(|cause| {
             cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::NotFound)
                 || cause.downcast_ref::<Lance>().is_some_and(|e| matches!(e, Lance::NotFound { .. }))
@@ -37,7 +47,7 @@ pub(super) fn error(error: Lance) -> Error {
     let io = |error: &Lance| {
         chain(error).find_map(|cause| cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind))
     };
-    let (kind, why) = match &error {
+    let (kind, why) = match itself(&error) {
         e if is_conflict(e) => (ErrorKind::Conflict, "another writer changed the dataset meanwhile: try again"),
         Lance::DatasetNotFound { .. } => {
             (ErrorKind::SchemaMismatch, "the dataset is not there, or was dropped meanwhile: register the entity again")
@@ -58,7 +68,7 @@ pub(super) fn error(error: Lance) -> Error {
             None => (ErrorKind::Backend, "Lance refused"),
         },
     };
-    let name = name(&error);
+    let name = name(itself(&error));
     let found = Error::new(kind, why).with("lance", name);
     match error {
         // These speak of paths alone.

@@ -14,7 +14,7 @@ use lance::deps::datafusion::logical_expr::{
 use super::codec::{self, Texts};
 use crate::error::Result;
 use crate::filter::{Condition, Filter, Program, Target, Test};
-use crate::types::{LogicalType, Value};
+use crate::types::LogicalType;
 
 /// One test of one column, or its complement.
 struct Holds {

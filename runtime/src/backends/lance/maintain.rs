@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use lance::Dataset;
 use lance::dataset::cleanup::CleanupPolicyBuilder;
@@ -26,6 +27,8 @@ const TIERS: [usize; 3] = [1_024, 32_768, 1_048_576];
 const DELETED: f32 = 0.2;
 /// Old versions are looked for once in so many versions.
 const CLEAN_EVERY: u64 = 64;
+/// Longer than this, about a century, no version is kept: the calendar ends.
+const LONGEST: Duration = Duration::from_secs(3_000_000_000);
 /// So many parts of an index are merged.
 const MOST_DELTAS: usize = 6;
 
@@ -33,7 +36,7 @@ const MOST_DELTAS: usize = 6;
 fn is_due(store: &Store, part: &Part, dataset: &Dataset) -> bool {
     tier(dataset).is_some()
         || dataset.version_id().is_multiple_of(CLEAN_EVERY)
-        || dataset.version_id().is_multiple_of(8) && index::wanted(part).iter().any(|w| w.pays(rows(dataset), store.config.index_rows))
+        || dataset.version_id().is_multiple_of(8) && (has_holes(dataset) || index::wanted(part).iter().any(|w| w.pays(rows(dataset), store.config.index_rows)))
 }
 
 /// After a write: does what is due, beside the caller, once at a time.
@@ -154,9 +157,11 @@ async fn indexed(dataset: &mut Dataset, wanted: &Wanted, rows: usize) -> lance::
     }
     let options = if lacking * 2 > rows {
         // Most rows are new: the old index was trained on too little.
-        OptimizeOptions { retrain: true, ..OptimizeOptions::default() }
+        OptimizeOptions::retrain()
+    } else if parts.len() > MOST_DELTAS {
+        OptimizeOptions::merge(parts.len())
     } else {
-        OptimizeOptions { num_indices_to_merge: Some(if parts.len() > MOST_DELTAS { parts.len() } else { 0 }), ..OptimizeOptions::default() }
+        OptimizeOptions::append()
     };
     dataset.optimize_indices(&options.index_names(vec![wanted.name.clone()])).await?;
     Ok(true)
@@ -165,7 +170,7 @@ async fn indexed(dataset: &mut Dataset, wanted: &Wanted, rows: usize) -> lance::
 async fn clean(store: &Arc<Store>, part: &Arc<Part>) -> Result<()> {
     let Some(dataset) = store.find(part).await? else { return Ok(()) };
     // Files that no version names may belong to a write under way: they stay until they are a week old.
-    let before = dataset.version().timestamp - store.config.keep_versions;
+    let before = dataset.version().timestamp - store.config.keep_versions.min(LONGEST);
     let policy = CleanupPolicyBuilder::default().before_timestamp(before).error_if_tagged_old_versions(false).build();
     match dataset.cleanup_with_policy(policy).await {
         Ok(_) => Ok(()),

@@ -16,6 +16,7 @@ mod aggregate;
 mod codec;
 mod config;
 mod driver;
+mod durable;
 mod ensure;
 mod failure;
 mod filter;

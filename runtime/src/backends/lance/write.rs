@@ -16,8 +16,9 @@ use lance::deps::datafusion::logical_expr::{Expr, in_list};
 use super::failure::{self, Ours};
 use super::filter;
 use super::read::{self, There, Trouble};
-use super::shape;
 use super::store::{Store, manifest_of};
+use super::{durable, shape};
+use crate::backends::disk;
 use crate::driver::{WriteBatch, WriteMode, WriteReport};
 use crate::error::{Error, ErrorKind, Result, Status};
 use crate::filter::{Condition, Filter, Test};
@@ -133,6 +134,18 @@ async fn rows(dataset: &Arc<Dataset>, part: &Part, batch: &WriteBatch, due: &[Du
     Ok(rows)
 }
 
+/// Bytes that are the same for equal values; none when one is null, which is unique by itself.
+fn key_of<'a>(values: impl Iterator<Item = &'a Value>) -> Option<Vec<u8>> {
+    let mut key = Vec::new();
+    for value in values {
+        if value.is_null() {
+            return None;
+        }
+        canonical_key(value, &mut key);
+    }
+    Some(key)
+}
+
 /// Refuses rows that would share unique values with each other or with rows that stay.
 async fn check_unique(dataset: &Dataset, part: &Part, batch: &WriteBatch, due: &[Due], rows: &[Vec<Value>]) -> Result<()> {
     let changing: HashSet<&str> = due.iter().map(|due| batch.ids[due.position].as_str()).collect();
@@ -145,19 +158,10 @@ async fn check_unique(dataset: &Dataset, part: &Part, batch: &WriteBatch, due: &
             let why = format!("another row has this value of unique({}) already", names.join(", "));
             Error::new(ErrorKind::UniqueViolation, why).at_field(names.first().copied().unwrap_or_default()).with("id", id)
         };
-        let key_of = |values: &mut dyn Iterator<Item = &Value>| {
-            let mut key = Vec::new();
-            let mut whole = true;
-            values.for_each(|value| {
-                whole &= !value.is_null();
-                canonical_key(value, &mut key);
-            });
-            whole.then_some(key)
-        };
         let mut asked = std::collections::HashMap::new();
         let mut firsts = Vec::new();
         for (due, row) in due.iter().zip(rows) {
-            let Some(key) = key_of(&mut group.iter().map(|&c| &row[c])) else { continue };
+            let Some(key) = key_of(group.iter().map(|&c| &row[c])) else { continue };
             let id = &batch.ids[due.position];
             if asked.insert(key, id).is_some() {
                 return Err(violated(id));
@@ -178,7 +182,7 @@ async fn check_unique(dataset: &Dataset, part: &Part, batch: &WriteBatch, due: &
                 if changing.contains(id.as_str()) {
                     continue;
                 }
-                let key = key_of(&mut values.iter().map(|column| &column[row]));
+                let key = key_of(values.iter().map(|column| &column[row]));
                 if let Some(mine) = key.and_then(|key| asked.get(&key)) {
                     taken = Some((*mine).clone());
                 }
@@ -257,10 +261,16 @@ async fn commit(store: &Arc<Store>, part: &Arc<Part>, dataset: Arc<Dataset>, ins
             }
         }
     };
+    if store.config.synchronous {
+        durable::before(store.path(part), &operation).await?;
+    }
     let transaction = TransactionBuilder::new(read_version, operation).build();
     match builder.execute(transaction).await {
         Ok(committed) => {
-            store.keep(part, committed);
+            let committed = store.keep(part, committed);
+            if store.config.synchronous {
+                durable::after(store.path(part), &committed).await.map_err(disk::unsettled)?;
+            }
             Ok(())
         }
         Err(e) if failure::is_conflict(&e) => Err(failure::error(e)),
