@@ -33,7 +33,10 @@ impl Store {
     }
 
     pub fn lance(&self) -> &LanceDriver {
-        self.driver.as_any().downcast_ref().expect("a driver of Lance")
+        match self.driver.as_any().downcast_ref() {
+            Some(driver) => driver,
+            None => unreachable!("opened as Lance"),
+        }
     }
 
     pub async fn upsert(&self, version: i64, rows: Vec<(Id, Vec<Value>)>) -> heavenbase::Result<()> {

@@ -2,13 +2,10 @@ use std::time::Duration;
 
 use heavenbase::ErrorKind;
 use heavenbase::backends::Lance;
-use heavenbase::capability::Placement;
-use heavenbase::driver::{PageStream, SubQuery};
+use heavenbase::driver::SubQuery;
 use heavenbase::schema::Index;
-use heavenbase::types::{Id, LogicalType, Metric, Value};
-use heavenbase_tests::data::Spec;
+use heavenbase::types::{Id, Metric, Value};
 use heavenbase_tests::random::Random;
-use std::sync::Arc;
 
 use crate::common::{Outcome, Store, files, number, random_vector, vector};
 
@@ -34,33 +31,6 @@ async fn small_writes_are_merged_and_old_versions_go() -> Outcome {
     let all = store.select(SubQuery { columns: vec![0], ..SubQuery::default() }).await?;
     assert_eq!(all.len(), 40);
     assert!((0..40).all(|n| all.row(n) == [Value::Int(160 + n as i64)]), "{all:?}");
-    Ok(())
-}
-
-/// A read whose version is cleaned away under it goes on with the newest one, and misses no row that was there throughout.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_long_read_outlives_its_version() -> Outcome {
-    let directory = tempfile::tempdir()?;
-    let open = || Lance::dir(directory.path()).keep_versions(Duration::ZERO).upkeep(false);
-    let specs = [number("n"), Spec::new("text", LogicalType::TEXT, Placement::InlineColumn)];
-    let store = Store::open(open(), &specs, &[]).await?;
-    let long = |n: i64| (Id::from(format!("r{n:04}")), vec![Value::Int(n), Value::Text(format!("text {n}"))]);
-    for n in 0..60 {
-        store.upsert(1, (n * 10..n * 10 + 10).map(long).collect()).await?;
-    }
-    let query = SubQuery { columns: vec![0, 1], page_rows: 8, ..SubQuery::default() };
-    let mut stream: Box<dyn PageStream> = store.driver.open(store.part.clone(), Arc::new(query))?;
-    let mut ids: Vec<Id> = stream.next_page().await?.map(|page| page.ids).unwrap_or_default();
-    // Another program merges everything and removes what was.
-    let other = Store::open(open(), &specs, &[]).await?;
-    other.upsert(2, (0..600).step_by(3).map(long).collect()).await?;
-    other.lance().maintain(&other.part).await?;
-    other.lance().maintain(&other.part).await?;
-    while let Some(page) = stream.next_page().await? {
-        assert!((0..page.len()).all(|row| page.row(row)[1] == Value::Text(format!("text {}", page.ids[row][1..].parse::<i64>().unwrap()))));
-        ids.extend(page.ids);
-    }
-    assert!(ids.iter().eq((0..600).map(|n| Id::from(format!("r{n:04}"))).collect::<Vec<_>>().iter()), "{} rows", ids.len());
     Ok(())
 }
 

@@ -77,7 +77,8 @@ async fn grouped(dataset: &lance::Dataset, part: &Part, query: &Aggregate, condi
     if let Some(scanner) = read::scanner(dataset, condition, &read::names(part, &columns))? {
         read::each(&scanner, |batch| {
             let values = read::values(part, &columns, &batch)?;
-            for row in 0..batch.num_rows() {
+            let rows = 0..batch.num_rows();
+            for row in rows {
                 key.clear();
                 keys.iter().for_each(|&column| canonical_key(&values[column][row], &mut key));
                 let number = match numbers.get(&key) {

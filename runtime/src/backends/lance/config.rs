@@ -24,8 +24,8 @@ impl Lance {
         Lance { directory: path.into(), keep_versions: Duration::from_secs(600), index_rows: 5_000, upkeep: true, synchronous: true }
     }
 
-    /// How long versions that were written over are kept: 10 minutes when not said. A read that is under way longer goes
-    /// on with the newest version.
+    /// How long versions that were written over are kept: 10 minutes when not said. A read that is under way longer may
+    /// fail, and has to be started again.
     #[must_use]
     pub fn keep_versions(mut self, time: Duration) -> Self {
         self.keep_versions = time;

@@ -2,6 +2,7 @@
 
 use lance::Error as Lance;
 use lance::deps::datafusion::arrow::error::ArrowError;
+use lance::deps::datafusion::object_store::Error as FileError;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -33,6 +34,7 @@ pub(super) fn is_gone(error: &Lance) -> bool {
         Lance::Cloned { message, .. } => message.to_ascii_lowercase().contains("not found"),
         other => chain(other).any(|cause| {
             cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::NotFound)
+                || cause.downcast_ref::<FileError>().is_some_and(|e| matches!(e, FileError::NotFound { .. }))
                 || cause.downcast_ref::<Lance>().is_some_and(|e| matches!(e, Lance::NotFound { .. }))
         }),
     }
