@@ -88,7 +88,7 @@ impl Driver for LanceDriver {
 
     fn plan(&self, part: &Part, wanted: &SubQuery) -> Pushdown {
         let how = match (&wanted.near, &wanted.ids) {
-            (Some(search), _) => near::described(part, search),
+            (Some(search), _) => near::described(part, search, !wanted.filter.is_all() || wanted.ids.is_some()),
             (None, Some(_)) => "look-up by id".to_owned(),
             (None, None) => "scan".to_owned(),
         };

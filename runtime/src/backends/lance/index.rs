@@ -167,6 +167,12 @@ impl VectorMethod {
         self.probes.unwrap_or(usual.max(24)).clamp(1, partitions)
     }
 
+    /// Whether it finds the nearest under a filter too. A product quantizer ranks too coarsely: where a filter kept the
+    /// farther half of the rows it found 0.91 of the ten nearest, although every list was searched.
+    pub(super) fn serves_filters(&self) -> bool {
+        self.lists != Lists::Product
+    }
+
     /// How many times `k` candidates are compared again by their whole vectors.
     pub(super) fn refine(&self) -> Option<u32> {
         let usual = match self.lists {

@@ -100,6 +100,9 @@ impl Search<'_> {
         }
         let rows = i64::try_from(self.dataset.count_rows(None).await?).unwrap_or(i64::MAX);
         let filtered = matches!(self.condition, Truth::When(_));
+        if filtered && !method.serves_filters() {
+            return Ok(None);
+        }
         if filtered {
             let matching = aggregate::count(&self.dataset, &self.condition).await?;
             if matching <= FEW.max(rows / FEW_OF) {
@@ -203,8 +206,9 @@ fn slack(near: &NearQuery, score: f64) -> f64 {
 }
 
 /// How a search would run, for `explain`.
-pub(super) fn described(part: &Part, near: &NearQuery) -> String {
-    match part.columns.get(near.column).and_then(vector_method).filter(|_| !near.exact) {
+pub(super) fn described(part: &Part, near: &NearQuery, filtered: bool) -> String {
+    let method = part.columns.get(near.column).and_then(vector_method);
+    match method.filter(|method| !near.exact && (!filtered || method.serves_filters())) {
         Some(method) => format!("{} search (exact where few rows match)", method.name()),
         None => "exact search".to_owned(),
     }
