@@ -140,6 +140,9 @@ capability_table! {
         [Text, Bool, Category, Bytes] in InlineColumn: [Eq, IsNull];
         [Json] in JsonField: [IsNull];
         [List] in InlineColumn: [IsNull, Has, Length];
+        [Vector] in VectorIndex: [IsNull, Near];
+        [Vector] in InlineColumn: [IsNull];
+    }
     Lance = "lance" [cfg(feature = "lance")] {
         metrics: [Cosine, L2, Dot];
         [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
