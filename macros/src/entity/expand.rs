@@ -42,7 +42,6 @@ pub fn expand(model: &EntityModel) -> TokenStream {
     let writable = (!model.read_only).then(|| {
         quote! {
             #[automatically_derived]
-            #[diagnostic::do_not_recommend]
             impl #impl_generics __hb::Writable for #entity #where_clause {}
         }
     });
