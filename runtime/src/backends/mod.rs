@@ -3,6 +3,8 @@
 
 #[cfg(any(feature = "json", feature = "pickle", feature = "file", feature = "lance"))]
 pub(crate) mod disk;
+#[cfg(any(feature = "sqlite", feature = "duckdb"))]
+pub(crate) mod embedded;
 #[cfg(feature = "_http")]
 pub(crate) mod http;
 mod native;
@@ -19,7 +21,7 @@ mod rows;
 #[cfg(any(feature = "_http", feature = "milvus"))]
 pub(crate) mod secret;
 // What the SQL drivers share; a driver's feature joins the condition: `any(feature = …, feature = …)`.
-#[cfg(any(feature = "sqlite", feature = "_sqlx"))]
+#[cfg(any(feature = "sqlite", feature = "duckdb", feature = "_sqlx"))]
 pub mod sql;
 
 macro_rules! backends {

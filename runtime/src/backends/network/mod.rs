@@ -1,14 +1,13 @@
 //! What the SQL drivers over the network share: the options of a connection, the pool's settings, the one place where built text becomes a
-//! statement of `sqlx`, errors by what is known of the outcome, and the page stream along the order.
+//! statement of `sqlx`, and errors by what is known of the outcome.
 
 pub(crate) mod failure;
 mod options;
-mod pages;
 mod settings;
 mod text;
 
 pub use options::Tls;
 pub(crate) use options::{Options, connection_options};
-pub(crate) use pages::{Pages, Reader};
+pub(crate) use super::sql::pages::{Pages, Reader};
 pub(crate) use settings::PoolSettings;
 pub(crate) use text::audited;

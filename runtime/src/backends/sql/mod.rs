@@ -16,6 +16,8 @@ pub mod estimate;
 pub mod existing;
 pub mod filter;
 pub mod manifest;
+#[cfg(any(feature = "duckdb", feature = "_sqlx"))]
+pub(crate) mod pages;
 pub mod pattern;
 pub mod select;
 mod statement;

@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 
 use super::{codec, functions};
+use crate::backends::embedded::json_path::path_text;
 use crate::backends::sql::ddl::child_name;
 use crate::backends::sql::pattern::after_prefix;
 use crate::backends::sql::{Dialect, HasTest, Sql, Term, TextTest};
@@ -219,7 +220,7 @@ impl Dialect for SqliteDialect {
     }
 
     fn path_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, path: &[Segment], condition: &Condition) -> Result<()> {
-        let test = functions::path_text(path, condition)
+        let test = path_text(path, condition)
             .map_err(|e| Error::new(ErrorKind::InvalidQuery, "a JSON path is compared with something that JSON has not, such as a float that is not finite").caused_by(e))?;
         sql.push("hb_path(");
         term.write_column(sql);

@@ -7,7 +7,8 @@ use parking_lot::RwLock;
 use super::connection::Pool;
 use super::dialect::SQL;
 use super::stream::Stream;
-use super::{Sqlite, blocking, ensure, failure, raw, read, write};
+use super::{Sqlite, ensure, failure, raw, read, write};
+use crate::backends::embedded::blocking;
 use crate::backends::sql::{aggregate, estimate, select};
 use crate::driver::{
     Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply, SubQuery, WriteBatch, WriteReport,

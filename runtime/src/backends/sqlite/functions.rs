@@ -20,10 +20,10 @@ use rusqlite::Connection;
 use rusqlite::functions::{Aggregate, Context, FunctionFlags};
 use rusqlite::types::ValueRef;
 
-use super::json_path;
+use crate::backends::embedded::json_path::PathTest;
 use crate::error::Error;
-use crate::filter::{Condition, Filter, Program, Segment, Target, Test, compile_like, compile_regex};
-use crate::types::{Json, Metric, Uuid, Value, json_equal, lower_simple};
+use crate::filter::{compile_like, compile_regex};
+use crate::types::{Json, Metric, Uuid, json_equal, lower_simple};
 
 const FLAGS: FunctionFlags =
     FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_DETERMINISTIC).union(FunctionFlags::SQLITE_INNOCUOUS);
@@ -116,29 +116,13 @@ fn json(connection: &Connection, name: &str, holds: impl Fn(&Json, &Json) -> boo
     })
 }
 
-/// The test that `hb_path` takes, as text. An operand that JSON cannot say (a float that is not finite) fails.
-pub(super) fn path_text(path: &[Segment], condition: &Condition) -> Result<String, serde_json::Error> {
-    let text = serde_json::to_string(&(path, condition))?;
-    serde_json::from_str::<(Vec<Segment>, Condition)>(&text)?;
-    Ok(text)
-}
-
-/// A test of what lies at a path: the path, and the test of a whole JSON value.
-struct PathTest(Vec<Segment>, Program);
-
 fn path(context: &Context<'_>) -> rusqlite::Result<bool> {
-    let test = context.get_or_create_aux(1, |test| -> Result<PathTest, Box<dyn std::error::Error + Send + Sync>> {
-        let (path, condition): (Vec<Segment>, Condition) = serde_json::from_slice(test.as_bytes()?)?;
-        let test = Test { target: Target::Path(Vec::new()), ..Test::new("json", condition) };
-        Ok(PathTest(path, Program::new(&Filter::Test(test), &|_| Some(0))?))
-    })?;
-    let PathTest(path, program) = &*test;
-    let found = match context.get_raw(0) {
+    let test = context.get_or_create_aux(1, |test| PathTest::read(test.as_bytes()?))?;
+    let json = match context.get_raw(0) {
         ValueRef::Null => None,
-        stored => json_path::at(stored.as_bytes().map_err(failed)?, path).map_err(failed)?,
+        stored => Some(stored.as_bytes().map_err(failed)?),
     };
-    let value = found.map_or(Value::Null, |json| Value::Json(Box::new(json)));
-    Ok(program.holds_on(std::slice::from_ref(&value)))
+    test.holds(json).map_err(failed)
 }
 
 /// The vector searched from, and the square of its length.

@@ -8,7 +8,6 @@
 //!   statement calls functions of ours inside SQL; see [`functions`].
 //! - A commit is on the disk before the call returns ([`Synchronous::Full`]), which costs an fsync.
 
-mod blocking;
 mod codec;
 mod connection;
 mod decimal;
@@ -18,7 +17,6 @@ mod ensure;
 mod existing;
 mod failure;
 pub mod functions;
-mod json_path;
 mod raw;
 mod read;
 mod stream;

@@ -6,7 +6,8 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Statement};
 
 use super::connection::Pool;
-use super::{blocking, codec, failure};
+use super::{codec, failure};
+use crate::backends::embedded::blocking;
 use crate::driver::{RawAnswer, RawStatement, Reply};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{LogicalType, Value};

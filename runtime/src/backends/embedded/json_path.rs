@@ -1,18 +1,53 @@
-//! What lies at a path of a JSON text, read without building the rest of it.
+//! What lies at a path of a JSON text, read without building the rest of it, and tests of it for functions inside SQL.
 
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::filter::Segment;
-use crate::types::Json;
+use crate::filter::{Condition, Filter, Program, Segment, Target, Test};
+use crate::types::{Json, Value};
+
+/// A test of what lies at a path, as a text that [`PathTest::read`] takes: the operand of a function inside SQL.
+///
+/// # Errors
+/// When JSON cannot say the operand: a float that is not finite.
+pub(crate) fn path_text(path: &[Segment], condition: &Condition) -> serde_json::Result<String> {
+    let text = serde_json::to_string(&(path, condition))?;
+    serde_json::from_str::<(Vec<Segment>, Condition)>(&text)?;
+    Ok(text)
+}
+
+/// A test of what lies at a path: the path, and the test of a whole JSON value.
+pub(crate) struct PathTest(Vec<Segment>, Program);
+
+impl PathTest {
+    /// Reads what [`path_text`] wrote.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn read(text: &[u8]) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let (path, condition): (Vec<Segment>, Condition) = serde_json::from_slice(text)?;
+        let test = Test { target: Target::Path(Vec::new()), ..Test::new("json", condition) };
+        Ok(PathTest(path, Program::new(&Filter::Test(test), &|_| Some(0))?))
+    }
+
+    /// Whether it holds on a JSON text; `None` is null.
+    ///
+    /// # Errors
+    /// When the text is no JSON.
+    pub fn holds(&self, json: Option<&[u8]>) -> serde_json::Result<bool> {
+        let found = json.map(|json| at(json, &self.0)).transpose()?.flatten();
+        let value = found.map_or(Value::Null, |json| Value::Json(Box::new(json)));
+        Ok(self.1.holds_on(std::slice::from_ref(&value)))
+    }
+}
 
 /// The value at the path, if there is one.
 ///
 /// # Errors
 /// When the text is no JSON.
-pub(super) fn at(text: &[u8], path: &[Segment]) -> serde_json::Result<Option<Json>> {
+fn at(text: &[u8], path: &[Segment]) -> serde_json::Result<Option<Json>> {
     let mut reader = serde_json::Deserializer::from_slice(text);
     let found = At(path).deserialize(&mut reader)?;
     reader.end()?;

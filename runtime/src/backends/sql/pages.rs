@@ -1,17 +1,20 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::backends::sql::{Dialect, Statement, select};
+use super::{Dialect, Statement, select};
 use crate::driver::{Page, PageStream, Position, Reply, SortKey, SubQuery};
 use crate::error::Result;
 use crate::schema::Part;
 use crate::types::Value;
 
-/// Most rows of one page: a page is one answer of the server, held in memory.
-const MOST_ROWS: usize = 8_192;
-
 /// What a driver gives to be read page by page.
 pub(crate) trait Reader: Send + Sync + 'static {
+    /// Most rows of one page: a page is one answer, held in memory.
+    const MOST_ROWS: usize = 8_192;
+
+    /// How much longer each page may be than the one before.
+    const GROWTH: usize = 2;
+
     /// The dialect its statements are written in.
     fn dialect(&self) -> &dyn Dialect;
 
@@ -44,7 +47,7 @@ impl<R: Reader> Pages<R> {
             after: query.after.clone(),
             offset: query.offset,
             left: query.limit,
-            rows: query.page_rows.clamp(1, MOST_ROWS),
+            rows: query.page_rows.clamp(1, R::MOST_ROWS),
             done: query.filter.is_none() || query.limit == Some(0) || query.ids.as_ref().is_some_and(|ids| ids.is_empty()),
             reader,
             part,
@@ -65,7 +68,7 @@ impl<R: Reader> Pages<R> {
         let statement = select::select(self.reader.dialect(), &self.part, &self.query, self.after.as_ref(), Some(wanted), self.offset)?;
         let page = self.reader.read(&self.part, statement, &self.columns, false).await?;
         self.offset = 0;
-        self.rows = (self.rows * 2).min(self.most_rows());
+        self.rows = (self.rows * R::GROWTH).min(self.most_rows());
         self.left = self.left.map(|left| left - page.len().min(left));
         self.done = page.len() < wanted || self.left == Some(0);
         if !self.done {
@@ -76,7 +79,7 @@ impl<R: Reader> Pages<R> {
 
     /// The text of a number that is a key has no order of the table's own: each page sorts what is left, so there are fewer.
     fn most_rows(&self) -> usize {
-        if self.part.key().kind.sorts_as_text() { MOST_ROWS } else { MOST_ROWS * 8 }
+        if self.part.key().kind.sorts_as_text() { R::MOST_ROWS } else { R::MOST_ROWS * 8 }
     }
 
     /// Where the page ends.

@@ -7,7 +7,7 @@ use crate::driver::Reply;
 use crate::error::{Error, ErrorKind, Result, Status};
 
 /// Runs work on a thread of the runtime that is there for it; outside of a runtime, here and now.
-pub(super) fn run<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Reply<'static, T> {
+pub(crate) fn run<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Reply<'static, T> {
     let Ok(runtime) = tokio::runtime::Handle::try_current() else { return Reply::ready(work()) };
     Reply::later(async move {
         runtime.spawn_blocking(work).await.unwrap_or_else(|cause| {
