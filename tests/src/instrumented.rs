@@ -7,9 +7,9 @@ use std::time::Duration;
 use heavenbase::backends::{Connect, InMem};
 use heavenbase::capability::{Backend, Ranks, Runs, Stores};
 use heavenbase::driver::{
-    Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, Reply, SubQuery, WriteBatch, WriteReport,
+    Aggregate, Description, Driver, Ensured, Group, Narrowed, Page, PageStream, Pushdown, Reply, SubQuery, WriteBatch, WriteReport,
 };
-use heavenbase::filter::Filter;
+use heavenbase::filter::{Filter, Test};
 use heavenbase::schema::Part;
 use heavenbase::types::Id;
 use heavenbase::{Error, ErrorKind, Result};
@@ -37,6 +37,7 @@ impl Controls {
 pub struct Instrumented {
     memory: InMem,
     controls: Arc<Controls>,
+    narrowed: Vec<Narrowed>,
 }
 
 impl Instrumented {
@@ -45,6 +46,12 @@ impl Instrumented {
         let backend = Instrumented::default();
         let controls = backend.controls.clone();
         (backend, controls)
+    }
+
+    /// Memory that turned out not to run these.
+    #[must_use]
+    pub fn narrowed(self, narrowed: Vec<Narrowed>) -> Self {
+        Instrumented { narrowed, ..self }
     }
 }
 
@@ -60,7 +67,7 @@ impl Connect for Instrumented {
     async fn connect(self) -> Result<Arc<dyn Driver>> {
         let inner = self.memory.connect().await?;
         let description = Description { embedded: false, ..inner.description().clone() };
-        Ok(Arc::new(InstrumentedDriver { inner, description, controls: self.controls }))
+        Ok(Arc::new(InstrumentedDriver { inner, description, controls: self.controls, narrowed: self.narrowed }))
     }
 }
 
@@ -68,6 +75,7 @@ struct InstrumentedDriver {
     inner: Arc<dyn Driver>,
     description: Description,
     controls: Arc<Controls>,
+    narrowed: Vec<Narrowed>,
 }
 
 async fn asked(controls: &Controls) {
@@ -104,12 +112,23 @@ impl Driver for InstrumentedDriver {
         })
     }
 
+    fn narrowed(&self) -> &[Narrowed] {
+        &self.narrowed
+    }
+
     fn plan(&self, part: &Part, wanted: &SubQuery) -> Pushdown {
-        self.inner.plan(part, wanted)
+        let runs = |test: &Test| {
+            let column = part.column(&test.field).map(|(_, column)| column);
+            column.is_none_or(|c| Narrowed::find(&self.narrowed, test.operation(), c.logical.class(), c.placement).is_none())
+        };
+        if wanted.filter.all_tests(runs) {
+            return self.inner.plan(part, wanted);
+        }
+        Pushdown::of_filter(wanted, &|filter| filter.all_tests(runs), "without what it does not run")
     }
 
     fn takes(&self, part: &Part, wanted: &SubQuery) -> Pushdown {
-        self.inner.takes(part, wanted)
+        if self.narrowed.is_empty() { self.inner.takes(part, wanted) } else { self.plan(part, wanted) }
     }
 
     fn open(&self, part: Arc<Part>, query: Arc<SubQuery>) -> Result<Box<dyn PageStream>> {

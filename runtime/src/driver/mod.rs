@@ -5,6 +5,7 @@
 //! later. Contract in `docs/decisions/0002-driver-trait.md`.
 
 mod manifest;
+mod narrowed;
 mod page;
 mod pushdown;
 mod raw;
@@ -15,6 +16,7 @@ mod total;
 mod write;
 
 pub use manifest::{Manifest, ManifestColumn};
+pub use narrowed::Narrowed;
 pub use page::{IdLookup, Page, PageStream, PageVec};
 pub use pushdown::{Pushdown, native_only, split_conjunction};
 pub use raw::{RawAnswer, RawColumn, RawColumns, RawStatement, wrong_value};
@@ -58,14 +60,21 @@ pub struct Ensured {
     pub created: bool,
     /// Fields added to an existing part.
     pub added: Vec<String>,
-    /// Operations that this server turned out not to run, although its kind does: class, operation, reason.
-    pub narrowed: Vec<(String, crate::capability::Operation, String)>,
+    /// Operations that this server turned out not to run on the part's fields, although its kind does. Filled by
+    /// [`register`](crate::Workspace::register) from [`Driver::narrowed`]; a driver adds what it finds out only here.
+    pub narrowed: Vec<Narrowed>,
 }
 
 /// A connection to one backend. Cheap to share, safe to call from many threads at once.
 pub trait Driver: Send + Sync + 'static {
     /// What this driver is.
     fn description(&self) -> &Description;
+
+    /// Operations that this server turned out not to run when it was connected, although the table says that its kind does.
+    /// Its plans hand them back.
+    fn narrowed(&self) -> &[Narrowed] {
+        &[]
+    }
 
     /// Creates the part, or checks what is there against it; adds new nullable or defaulted fields. Safe to repeat.
     ///

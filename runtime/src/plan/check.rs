@@ -2,6 +2,7 @@
 
 use super::Target;
 use crate::capability::{Operation, Support, questions};
+use crate::driver::Narrowed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Condition, Filter, Target as Tested, Test, compile_like, compile_regex};
 use crate::query::FieldRef;
@@ -71,8 +72,16 @@ pub(super) fn capable(target: &Target, part: usize, column: &Column, operation: 
     let held = target.part(part);
     let refuse =
         |kind, why: String| Err(Error::new(kind, why).of_entity(target.routing.entity.name).at_field(column.name).on_backend(held.backend));
-    match questions::support(held.kind, operation, column.logical.class(), column.placement) {
-        Support::Native => Ok(()),
+    let class = column.logical.class();
+    match questions::support(held.kind, operation, class, column.placement) {
+        Support::Native if scan => Ok(()),
+        Support::Native => match Narrowed::find(target.driver(part).narrowed(), operation, class, column.placement) {
+            None => Ok(()),
+            Some(narrowed) => refuse(
+                ErrorKind::Unsupported,
+                format!("this {} does not run `{operation}` ({}): allow reading every row with scan", held.kind, narrowed.reason),
+            ),
+        },
         Support::Scan if scan => Ok(()),
         Support::Scan => refuse(
             ErrorKind::Unsupported,

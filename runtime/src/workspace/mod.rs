@@ -22,6 +22,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use crate::capability::{Operation, Placement, Support};
+use crate::driver::Narrowed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Target;
 use crate::query::{Entity, Layout, Query};
@@ -138,34 +140,46 @@ impl Backends<'_> {
 pub struct WorkspaceCapabilities<'a>(&'a [Binding]);
 
 impl WorkspaceCapabilities<'_> {
-    /// Which backends, by name, store `T` and run the operation, and how.
-    pub fn backends<T: crate::types::Logical>(
-        &self,
-        operation: impl Into<crate::capability::Operation>,
-    ) -> Vec<(&'static str, crate::capability::Support)> {
-        let found = crate::capability::backends::<T>(operation);
-        let support = |b: &Binding| found.iter().find(|(kind, _)| *kind == b.kind).map(|(_, s)| (b.name, *s));
-        self.0.iter().filter_map(support).collect()
+    /// Which backends, by name, store `T` and run the operation, and how: the best of its placements.
+    pub fn backends<T: crate::types::Logical>(&self, operation: impl Into<Operation>) -> Vec<(&'static str, Support)> {
+        let operation = operation.into();
+        let best = |binding: &Binding| {
+            let placements = crate::capability::strategies::<T>(binding.kind);
+            let all = placements.into_iter().map(|placement| support::<T>(binding, operation, placement));
+            let rank = |support: &Support| [Support::Native, Support::Scan, Support::No].iter().position(|s| s == support);
+            all.min_by_key(rank).filter(|support| *support != Support::No).map(|support| (binding.name, support))
+        };
+        self.0.iter().filter_map(best).collect()
     }
 
     /// Which operations a backend runs on `T` in a placement, and how.
-    pub fn ops<T: crate::types::Logical>(
-        &self,
-        placement: impl Into<crate::capability::Placement>,
-        backend: &str,
-    ) -> Vec<(crate::capability::Operation, crate::capability::Support)> {
-        let kind = self.0.iter().find(|b| b.name == backend).map(|b| b.kind);
-        kind.map(|kind| crate::capability::ops::<T>(placement, kind)).unwrap_or_default()
+    pub fn ops<T: crate::types::Logical>(&self, placement: impl Into<Placement>, backend: &str) -> Vec<(Operation, Support)> {
+        let placement = placement.into();
+        let Some(binding) = self.0.iter().find(|b| b.name == backend) else { return Vec::new() };
+        let answer = |(operation, _)| (operation, support::<T>(binding, operation, placement));
+        crate::capability::ops::<T>(placement, binding.kind).into_iter().map(answer).collect()
     }
 
     /// How a backend runs one operation on `T` in a placement.
     pub fn supports<T: crate::types::Logical>(
         &self,
-        operation: impl Into<crate::capability::Operation>,
-        placement: impl Into<crate::capability::Placement>,
+        operation: impl Into<Operation>,
+        placement: impl Into<Placement>,
         backend: &str,
-    ) -> crate::capability::Support {
-        let kind = self.0.iter().find(|b| b.name == backend).map_or("", |b| b.kind);
-        crate::capability::supports::<T>(operation, placement, kind)
+    ) -> Support {
+        let binding = self.0.iter().find(|b| b.name == backend);
+        binding.map_or(Support::No, |binding| support::<T>(binding, operation.into(), placement.into()))
     }
+
+    /// What the server of a backend turned out not to run, although its kind does, and why.
+    pub fn narrowed(&self, backend: &str) -> Vec<Narrowed> {
+        self.0.iter().find(|b| b.name == backend).map_or_else(Vec::new, |b| b.driver.narrowed().to_vec())
+    }
+}
+
+/// The table's answer, less what the server turned out not to run.
+fn support<T: crate::types::Logical>(binding: &Binding, operation: Operation, placement: Placement) -> Support {
+    let support = crate::capability::supports::<T>(operation, placement, binding.kind);
+    let narrowed = Narrowed::find(binding.driver.narrowed(), operation, T::TYPE.class(), placement);
+    if support == Support::Native && narrowed.is_some() { Support::Scan } else { support }
 }

@@ -35,7 +35,13 @@ impl<L: Layout> Workspace<L> {
         let drivers: Vec<_> = routing.parts.iter().filter_map(|p| driver_of(p)).collect();
         let mut done = Vec::new();
         for (part, driver) in routing.parts.iter().zip(&drivers) {
-            let ensured = driver.ensure(part).await.map_err(|e| named(e.on_backend(part.backend)))?;
+            let mut ensured = driver.ensure(part).await.map_err(|e| named(e.on_backend(part.backend)))?;
+            for narrowed in driver.narrowed() {
+                let concerned = part.columns.iter().any(|column| narrowed.concerns(column.logical.class(), column.placement));
+                if concerned && !ensured.narrowed.contains(narrowed) {
+                    ensured.narrowed.push(narrowed.clone());
+                }
+            }
             done.push((part.backend, ensured));
         }
         let target = Arc::new(Target { routing, drivers });
