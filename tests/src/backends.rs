@@ -120,6 +120,10 @@ pub fn all() -> Vec<Tested> {
         "file" = "file", None, ALL, true, |place| backends::FileStore::dir(place.path("file"));
         #[cfg(feature = "lance")]
         "lance" = "lance", None, ALL, true, |place| backends::Lance::dir(place.path("lance"));
+        #[cfg(feature = "duckdb")]
+        "duckdb_memory" = "duckdb", None, ALL, false, |_| backends::DuckDb::memory();
+        #[cfg(feature = "duckdb")]
+        "duckdb_file" = "duckdb", None, ALL, true, |place| backends::DuckDb::file(place.path("test.duckdb"));
         #[cfg(feature = "elasticsearch")]
         "elasticsearch" = "elasticsearch", Some("HEAVENBASE_TEST_ELASTICSEARCH"), NOT_UNIQUE, true,
             |place| backends::Elasticsearch::url(place.address).refresh(backends::elasticsearch::Refresh::BeforeSearch);

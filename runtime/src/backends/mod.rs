@@ -49,6 +49,8 @@ backends! {
     file: FileStore;
     #[cfg(feature = "sqlite")]
     sqlite: Sqlite;
+    #[cfg(feature = "duckdb")]
+    duckdb: DuckDb;
     #[cfg(feature = "elasticsearch")]
     elasticsearch: Elasticsearch;
     #[cfg(feature = "chroma")]

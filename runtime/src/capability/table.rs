@@ -106,6 +106,19 @@ capability_table! {
         [Vector] in VectorIndex: [IsNull, Near];
         [Vector] in InlineColumn: [IsNull];
     }
+    DuckDb = "duckdb" [cfg(feature = "duckdb")] {
+        metrics: [Cosine, L2, Dot];
+        [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
+        [Int, Float, Decimal] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
+        [Bool, Category] in InlineColumn: [Eq, IsNull, Sort, GroupBy];
+        [Text] in InlineColumn: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Sort, GroupBy, MinMax];
+        [Text] in InvertedIndex: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Matches, Sort, GroupBy, MinMax];
+        [Bytes] in InlineColumn: [Eq, IsNull];
+        [Json] in JsonField: [Eq, IsNull, Path];
+        [List] in InlineColumn: [Eq, IsNull, Has, Length];
+        [Vector] in VectorIndex: [IsNull, Near];
+        [Vector] in InlineColumn: [IsNull];
+    }
     Elasticsearch = "elasticsearch" [cfg(feature = "elasticsearch")] {
         metrics: [Cosine, L2, Dot];
         [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];

@@ -6,8 +6,8 @@ mod options;
 mod settings;
 mod text;
 
+pub(crate) use super::sql::pages::{Pages, Reader};
 pub use options::Tls;
 pub(crate) use options::{Options, connection_options};
-pub(crate) use super::sql::pages::{Pages, Reader};
 pub(crate) use settings::PoolSettings;
 pub(crate) use text::audited;

@@ -67,7 +67,7 @@ fn insert_head(sql: &mut Sql<'_>, part: &Part, columns: &[usize], rows: usize) -
 }
 
 /// A key of the part's kind, for placeholders whose text depends on it.
-pub(super) fn any_key(part: &Part) -> Value {
+pub(crate) fn any_key(part: &Part) -> Value {
     match part.key().kind {
         KeyKind::Text => Value::Text(String::new()),
         KeyKind::Int => Value::Int(0),
