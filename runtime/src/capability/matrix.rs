@@ -12,7 +12,6 @@ pub const PROOFS: &[(&str, &str)] = &[
     ("pickle", "files, read back by CPython"),
     ("file", "files, read back by CPython"),
     ("sqlite", "SQLite, bundled"),
-    ("duckdb", "DuckDB 1.5, memory and files"),
     ("elasticsearch", "Elasticsearch 8.19"),
     ("chroma", "Chroma 1.5"),
     ("pinecone", "own peer, which Pinecone's client accepts; **no live server**"),

@@ -386,7 +386,7 @@ impl Dialect for DuckDbDialect {
     fn index(&self, part: &Part, columns: &[&Column], unique: bool) -> Option<Statement> {
         let plain = |column: &&Column| !matches!(column.logical, LogicalType::List(_) | LogicalType::Json | LogicalType::Vector(_));
         let long = columns.iter().any(|column| is_long(column));
-        if !columns.iter().all(|column| plain(&column)) || long && !unique {
+        if !columns.iter().all(plain) || long && !unique {
             return None;
         }
         let mut sql = Sql::new(self);
