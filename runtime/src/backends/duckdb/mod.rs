@@ -90,6 +90,16 @@ impl DuckDb {
 #[diagnostic::do_not_recommend]
 impl super::MapsTables for DuckDb {}
 
+#[diagnostic::do_not_recommend]
+impl super::Native for DuckDb {
+    /// The driver, which lends its connections.
+    type Handle<'w> = &'w DuckDbDriver;
+
+    fn handle(driver: &dyn Driver) -> Option<&DuckDbDriver> {
+        driver.as_any().downcast_ref()
+    }
+}
+
 impl super::Connect for DuckDb {
     /// `database`: a path, or `:memory:`; `threads` and `memory_limit_mb`, where they are wanted.
     fn from_options(_: &str, options: super::BackendOptions) -> Result<Self> {
