@@ -24,7 +24,7 @@ pub use crate::types::{Id, ListItem, Logical, LogicalType, Metric, Mismatch, Nam
 
 use crate::backends::{Connect, MapsTables};
 use crate::capability::placement::Placed;
-use crate::capability::{Backend, Ranks, Runs, Stores};
+use crate::capability::{Backend, Ranks, Runs, Stores, Writes};
 use crate::driver::Driver;
 
 /// The kinds of a layout's backend.
@@ -84,6 +84,12 @@ impl<K> On<K> {
     /// It stores fields of the class `C` as `P`.
     #[rustfmt::skip]
     pub fn stores<C, P>(self) -> Self where K: Stores<C, P> {
+        self
+    }
+
+    /// It is written.
+    #[rustfmt::skip]
+    pub fn writes(self) -> Self where K: Writes {
         self
     }
 

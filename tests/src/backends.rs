@@ -27,6 +27,9 @@ pub struct Tested {
     pub variable: Option<&'static str>,
     /// What the backend openly does not keep.
     pub manners: Manners,
+    /// How much of the repetitions of each case runs, in percent: less than 100 where the server's statements are slow. It
+    /// is said aloud.
+    pub rounds: usize,
     /// Whether what was written is there when the driver is opened again over the same place.
     pub durable: bool,
     /// Connects: to a directory of the test's own, or to where the variable says.
@@ -71,7 +74,7 @@ fn connect<B: Connect>(backend: B) -> Opening {
 /// Keeps everything.
 const ALL: Manners = Manners { nul: true, negative_zero: true, unique: true, most_columns: usize::MAX, longest_text: usize::MAX };
 /// Keeps everything, and leaves uniqueness to others.
-#[cfg(feature = "elasticsearch")]
+#[cfg(any(feature = "elasticsearch", feature = "trino"))]
 const NOT_UNIQUE: Manners = Manners { unique: false, ..ALL };
 
 /// 64 fields a collection; an optional column takes two.
@@ -90,14 +93,19 @@ const SHORT_ROWS: Manners = Manners { unique: false, longest_text: 2_000, ..ALL 
 #[cfg(feature = "postgres")]
 const NO_NUL: Manners = Manners { nul: false, ..ALL };
 
+fn percent(said: &[usize]) -> usize {
+    said.first().copied().unwrap_or(100)
+}
+
 macro_rules! tested {
-    ($($(#[$meta:meta])* $name:literal = $kind:literal, $variable:expr, $manners:expr, $durable:literal, |$place:pat_param| $backend:expr;)*) => {
+    ($($(#[$meta:meta])* $name:literal = $kind:literal, $variable:expr, $manners:expr, $durable:literal $(at $rounds:literal percent)?, |$place:pat_param| $backend:expr;)*) => {
         vec![$($(#[$meta])* Tested {
             name: $name,
             kind: $kind,
             variable: $variable,
             manners: $manners,
             durable: $durable,
+            rounds: percent(&[$($rounds)?]),
             open: |$place| connect($backend),
         },)*]
     };
@@ -145,5 +153,7 @@ pub fn all() -> Vec<Tested> {
         "mysql" = "mysql", Some("HEAVENBASE_TEST_MYSQL9"), ALL, true, |place| backends::MySql::url(place.address);
         #[cfg(feature = "oceanbase")]
         "oceanbase" = "oceanbase", Some("HEAVENBASE_TEST_OCEANBASE"), ALL, true, |place| backends::OceanBase::url(place.address);
+        #[cfg(feature = "trino")]
+        "trino" = "trino", Some("HEAVENBASE_TEST_TRINO"), NOT_UNIQUE, true at 5 percent, |place| backends::TrinoIceberg::url(place.address);
     }
 }

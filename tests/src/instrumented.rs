@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use heavenbase::backends::{Connect, InMem};
-use heavenbase::capability::{Backend, Ranks, Runs, Stores};
+use heavenbase::capability::{Backend, Ranks, Runs, Stores, Writes};
 use heavenbase::driver::{
     Aggregate, Description, Driver, Ensured, Group, Narrowed, Page, PageStream, Pushdown, Reply, SubQuery, WriteBatch, WriteReport,
 };
@@ -61,6 +61,7 @@ impl Backend for Instrumented {
 
 impl<O, C, P> Runs<O, C, P> for Instrumented where InMem: Runs<O, C, P> {}
 impl<C, P> Stores<C, P> for Instrumented where InMem: Stores<C, P> {}
+impl Writes for Instrumented {}
 impl<M> Ranks<M> for Instrumented where InMem: Ranks<M> {}
 
 impl Connect for Instrumented {

@@ -17,6 +17,14 @@ fn main() {
             }
             continue;
         }
+        if tested.rounds < 100 {
+            eprintln!(
+                "{}: {} percent of the repetitions of each case (HEAVENBASE_TEST_ROUNDS={} runs all)",
+                tested.name,
+                tested.rounds,
+                10_000 / tested.rounds.max(1)
+            );
+        }
         for case in cases().into_iter().filter(|case| case.applies_to(tested.kind)) {
             trials.push(Trial::test(format!("{}::{}", tested.name, case.name), move || Ok(run(tested, Some(&case))?)));
         }
@@ -38,7 +46,7 @@ fn run(tested: Tested, case: Option<&Case>) -> Result<(), String> {
     runtime.block_on(async {
         let place = Place::new(tested.variable).map_err(|cause| format!("no directory: {cause}"))?;
         let driver = (tested.open)(place.clone()).await.map_err(|error| format!("cannot connect: {error:?}"))?;
-        let setup = DriverSetup { manners: tested.manners, ..DriverSetup::new(tested.kind, driver) };
+        let setup = DriverSetup { manners: tested.manners, rounds: tested.rounds, ..DriverSetup::new(tested.kind, driver) };
         match case {
             Some(case) => case.run(setup).await,
             None => reopened(setup, &|| (tested.open)(place.clone())).await,

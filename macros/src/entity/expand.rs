@@ -22,7 +22,7 @@ pub fn expand(model: &EntityModel) -> TokenStream {
     let names = names(model);
     let constants = fields.iter().filter_map(|field| constant(field, &entity));
     let copies = fields.iter().filter(|field| has_copies(field)).map(copies);
-    let checks = fields.iter().map(checks);
+    let checks = fields.iter().map(|field| checks(field, model.read_only));
     let writes = fields.iter().map(write);
     let owner = name_alias(&model.owner_name(), model.owner.as_ref().map_or_else(Span::call_site, LitStr::span));
     let owner_check = model.owner.as_ref().map(|literal| quote_spanned!(literal.span()=> layout.on::<#owner, _>();));
@@ -295,7 +295,7 @@ fn variable(field: &FieldModel) -> Ident {
 }
 
 /// Calls whose bounds are the capability questions of a field, each spanned on what the user wrote.
-fn checks(field: &FieldModel) -> TokenStream {
+fn checks(field: &FieldModel, read_only: bool) -> TokenStream {
     let ty = &field.ty;
     let class = ty.logical("Class");
     let stores = field.stores.iter().map(|store| {
@@ -303,12 +303,13 @@ fn checks(field: &FieldModel) -> TokenStream {
         let backend = name_alias(&store.backend(), span);
         let placement = placement_type(field, store);
         let on = quote_spanned!(span=> layout.on::<#backend, _>());
+        let writes = (!read_only).then(|| quote_spanned!(span=> .writes()));
         let stores = quote_spanned!(ty.span()=> .stores::<#class, #placement>());
         let ranks = store.metric.as_ref().map(|metric| {
             let variant = Ident::new(metric.variant, metric.span);
             quote_spanned!(metric.span=> .ranks::<__hb::metric::#variant>())
         });
-        quote!(#on #stores #ranks;)
+        quote!(#on #writes #stores #ranks;)
     });
     let text = field.text.as_ref().map(|text| quote_spanned!(text.span=> __hb::takes_text::<#class>();));
     let decimal = field.decimal.as_ref().map(|decimal| quote_spanned!(decimal.span=> __hb::takes_decimal::<#class>();));

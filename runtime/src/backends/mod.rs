@@ -21,7 +21,7 @@ mod rows;
 #[cfg(any(feature = "_http", feature = "milvus"))]
 pub(crate) mod secret;
 // What the SQL drivers share; a driver's feature joins the condition: `any(feature = …, feature = …)`.
-#[cfg(any(feature = "sqlite", feature = "duckdb", feature = "_sqlx"))]
+#[cfg(any(feature = "sqlite", feature = "duckdb", feature = "_sqlx", feature = "trino"))]
 pub mod sql;
 
 macro_rules! backends {
@@ -69,9 +69,14 @@ backends! {
     mysql: MySql;
     #[cfg(feature = "oceanbase")]
     oceanbase: OceanBase;
+    #[cfg(feature = "trino")]
+    trino: Trino;
 }
 
 pub use native::{Native, RunsSql};
+#[cfg(feature = "trino")]
+pub use trino::{TrinoIceberg, TrinoReadOnly};
+
 pub use one_of::OneOf;
 pub use options::{BackendOptions, LayoutOptions};
 pub use rehearsal::Rehearsal;

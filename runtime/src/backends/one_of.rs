@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::{BackendOptions, Connect, MapsTables, RunsSql};
-use crate::capability::{Backend, Ranks, Runs, Stores};
+use crate::capability::{Backend, Ranks, Runs, Stores, Writes};
 use crate::driver::Driver;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -174,6 +174,12 @@ where
     C: Stores<K, P>,
 {
 }
+
+#[diagnostic::do_not_recommend]
+impl<A: Writes, B: Writes> Writes for OneOf<(A, B)> {}
+
+#[diagnostic::do_not_recommend]
+impl<A: Writes, B: Writes, C: Writes> Writes for OneOf<(A, B, C)> {}
 
 #[diagnostic::do_not_recommend]
 impl<A, B, M> Ranks<M> for OneOf<(A, B)>

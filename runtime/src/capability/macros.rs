@@ -3,12 +3,14 @@
 macro_rules! capability_table {
     ($(
         $kind:ident = $name:literal $meta:tt $(with $group:ident)? {
+            $(@ $only:ident;)?
             metrics: [$($metric:ident),*];
             $($rows:tt)*
         }
     )*) => {
         $(
             capability_kind! { $meta $kind $name [$($metric),*] }
+            capability_writes! { $meta $kind [$($only)?] }
             capability_rows! { [$($group)?] capability_impls_of [$meta $kind] { $($rows)* } }
         )*
 
@@ -24,6 +26,7 @@ macro_rules! capability_table {
         pub const TABLE: &[super::table::BackendRows] = &[
             $(super::table::BackendRows {
                 backend: $name,
+                writes: capability_is_written!([$($only)?]),
                 metrics: &[$(crate::types::Metric::$metric),*],
                 rows: capability_rows! { [$($group)?] capability_data_of [] { $($rows)* } },
             }),*
@@ -71,6 +74,24 @@ macro_rules! capability_kind {
     };
 }
 
+macro_rules! capability_writes {
+    ($meta:tt $kind:ident [read_only]) => {};
+    ([$meta:meta] $kind:ident []) => {
+        #[$meta]
+        #[diagnostic::do_not_recommend]
+        impl super::Writes for crate::backends::$kind {}
+    };
+}
+
+macro_rules! capability_is_written {
+    ([read_only]) => {
+        false
+    };
+    ([]) => {
+        true
+    };
+}
+
 macro_rules! capability_metric {
     ([$meta:meta] $kind:ident $metric:ident) => {
         #[$meta]
@@ -111,6 +132,6 @@ macro_rules! capability_ops {
 #[cfg(test)]
 pub(super) use capability_compiled;
 pub(super) use {
-    capability_classes, capability_data_of, capability_impls, capability_impls_of, capability_kind, capability_metric, capability_ops,
-    capability_row, capability_rows, capability_table,
+    capability_classes, capability_data_of, capability_impls, capability_impls_of, capability_is_written, capability_kind,
+    capability_metric, capability_ops, capability_row, capability_rows, capability_table, capability_writes,
 };

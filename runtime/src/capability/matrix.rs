@@ -20,6 +20,8 @@ pub const PROOFS: &[(&str, &str)] = &[
     ("postgres", "PostgreSQL 15"),
     ("pgvector", "PostgreSQL 18 with pgvector 0.8"),
     ("mysql", "MariaDB 10.11"),
+    ("trino", "Trino 476 with Iceberg"),
+    ("trino_read_only", "Trino 476 with Iceberg and tpch"),
 ];
 
 /// The capability matrix as Markdown: a line an operation, a column a backend.

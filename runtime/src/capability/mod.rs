@@ -48,3 +48,10 @@ pub trait Stores<Class, Place> {}
     label = "choose another metric, or another backend"
 )]
 pub trait Ranks<Metric> {}
+
+/// A backend on which entities have rows of their own, or write to those that are there. Implemented from the table only.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is only read: nothing is written there",
+    label = "say `#[entity(table = \"…\", read_only)]`, or choose another backend"
+)]
+pub trait Writes {}

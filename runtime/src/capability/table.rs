@@ -10,8 +10,8 @@
 #[cfg(test)]
 use super::macros::capability_compiled;
 use super::macros::{
-    capability_classes, capability_data_of, capability_impls, capability_impls_of, capability_kind, capability_metric, capability_ops,
-    capability_row, capability_rows, capability_table,
+    capability_classes, capability_data_of, capability_impls, capability_impls_of, capability_is_written, capability_kind,
+    capability_metric, capability_ops, capability_row, capability_rows, capability_table, capability_writes,
 };
 use super::{Operation, Placement};
 use crate::types::Metric;
@@ -21,6 +21,8 @@ use crate::types::Metric;
 pub struct BackendRows {
     /// The backend's kind, which is also its feature: `sqlite`.
     pub backend: &'static str,
+    /// Whether rows are written there, or tables that exist only read.
+    pub writes: bool,
     /// The metrics that `near` ranks by.
     pub metrics: &'static [Metric],
     /// What it stores, and what it runs natively there.
@@ -213,6 +215,35 @@ capability_table! {
         [Json] in JsonField: [Eq, IsNull, Path];
         [List] in InlineColumn: [Eq, IsNull, Has, Length];
         [List] in SideTable: [Eq, IsNull, Has, Length];
+        [Vector] in VectorIndex: [IsNull, Near];
+        [Vector] in InlineColumn: [IsNull];
+    }
+    // Iceberg has no JSON type, so nothing looks into JSON there. Which regular expressions run natively is decided pattern by
+    // pattern.
+    TrinoIceberg = "trino" [cfg(feature = "trino")] {
+        metrics: [Cosine, L2, Dot];
+        [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
+        [Int, Float, Decimal] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
+        [Bool, Category] in InlineColumn: [Eq, IsNull, Sort, GroupBy];
+        [Text] in InlineColumn: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Sort, GroupBy, MinMax];
+        [Text] in InvertedIndex: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Matches, Sort, GroupBy, MinMax];
+        [Bytes] in InlineColumn: [Eq, IsNull];
+        [Json] in JsonField: [Eq, IsNull];
+        [List] in InlineColumn: [Eq, IsNull, Has, Length];
+        [Vector] in VectorIndex: [IsNull, Near];
+        [Vector] in InlineColumn: [IsNull];
+    }
+    // Tables that exist, of any connector: nothing lies beside their columns.
+    TrinoReadOnly = "trino_read_only" [cfg(feature = "trino")] {
+        @read_only;
+        metrics: [Cosine, L2, Dot];
+        [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
+        [Int, Float, Decimal] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
+        [Bool, Category] in InlineColumn: [Eq, IsNull, Sort, GroupBy];
+        [Text] in InlineColumn: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Sort, GroupBy, MinMax];
+        [Bytes] in InlineColumn: [Eq, IsNull];
+        [Json] in JsonField: [IsNull];
+        [List] in InlineColumn: [Eq, IsNull, Has, Length];
         [Vector] in VectorIndex: [IsNull, Near];
         [Vector] in InlineColumn: [IsNull];
     }

@@ -86,7 +86,7 @@ pub async fn grouped(context: &Context) -> Outcome {
     Ok(())
 }
 
-fn random_aggregate(context: &Context, random: &mut Random, part: &Part, table: &Table) -> Aggregate {
+pub(super) fn random_aggregate(context: &Context, random: &mut Random, part: &Part, table: &Table) -> Aggregate {
     let mut keys: Vec<usize> = (0..part.columns.len()).filter(|column| native(part, *column, Operation::GroupBy)).collect();
     random.shuffle(&mut keys);
     keys.truncate(random.below(3));
@@ -145,7 +145,7 @@ pub async fn sums(context: &Context) -> Outcome {
     Ok(())
 }
 
-async fn compare(context: &Context, part: &Arc<Part>, table: &Table, wanted: &Aggregate) -> Outcome {
+pub(super) async fn compare(context: &Context, part: &Arc<Part>, table: &Table, wanted: &Aggregate) -> Outcome {
     if !context.driver().plans_aggregate(part, wanted) {
         return Ok(());
     }

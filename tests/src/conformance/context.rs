@@ -24,6 +24,8 @@ pub struct DriverSetup {
     pub manners: Manners,
     /// Where the random data starts.
     pub seed: u64,
+    /// How much of the repetitions of each case runs, in percent.
+    pub rounds: usize,
     /// Whether cases of many thousand rows run too.
     pub large: bool,
 }
@@ -37,6 +39,7 @@ impl DriverSetup {
             namespace: namespace().into(),
             manners: Manners::default(),
             seed: crate::random::seed(),
+            rounds: 100,
             large: std::env::var_os("HEAVENBASE_TEST_LARGE").is_some(),
         }
     }
@@ -107,10 +110,10 @@ impl Context {
         Random::new(locked(&self.random).next())
     }
 
-    /// How often a check of this weight is repeated: `HEAVENBASE_TEST_ROUNDS` percent of it.
+    /// How often a check of this weight is repeated: `HEAVENBASE_TEST_ROUNDS` percent of what the driver's setup says.
     pub fn rounds(&self, usual: usize) -> usize {
         let percent = std::env::var("HEAVENBASE_TEST_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
-        (usual * percent / 100).max(1)
+        (usual * percent * self.setup.rounds / 10_000).max(1)
     }
 
     /// A column of every sort that the kind stores, or evenly spread ones of them where a part may not have so many.

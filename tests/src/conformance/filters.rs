@@ -30,13 +30,17 @@ pub async fn single(context: &Context, class: &str) -> Outcome {
                 continue;
             }
             let mut taken = None;
-            for _ in 0..context.rounds(20) {
+            let rounds = context.rounds(20);
+            // What is taken costs no statement to ask, so it is asked often however few are run.
+            for round in 0..rounds.max(20) {
                 let Some(test) = data::test(&mut random, *operation, &part, position, &table, context.setup.manners) else { break };
                 let filter = if random.chance(25) { Filter::Not(Box::new(test.into())) } else { test.into() };
                 let query = SubQuery { filter, columns: columns(&mut random, part.columns.len()), ..SubQuery::default() };
                 *taken.get_or_insert(false) |= context.driver().plan(&part, &query).remainder.is_all();
-                compare(context, &part, &table, &query).await?;
-                estimate::holds(context, &part, &table, &mut random, &query.filter).await?;
+                if round < rounds {
+                    compare(context, &part, &table, &query).await?;
+                    estimate::holds(context, &part, &table, &mut random, &query.filter).await?;
+                }
             }
             check!(
                 taken != Some(false),

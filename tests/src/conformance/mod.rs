@@ -10,6 +10,7 @@ mod filters;
 mod many;
 mod metamorphic;
 mod order;
+mod reads;
 mod roundtrip;
 mod schemas;
 mod search;
@@ -18,6 +19,7 @@ mod writes;
 
 pub use context::{Context, DriverSetup, Failure, Outcome, namespace};
 pub use durable::{Reopen, reopened};
+pub use reads::existing;
 pub use select::{Found, compare_rows, select};
 
 use heavenbase::capability::table::{BackendRows, TABLE};

@@ -114,6 +114,17 @@ impl HttpClient {
         Ok(HttpClient { client, base, headers, timeout: endpoint.timeout, retries: endpoint.retries, service })
     }
 
+    /// The path behind the base address that a service's own absolute address leads to, for a [`Request`]. Only its path and
+    /// query count: who stands behind a proxy may not know its own name, and credentials must not go to another host.
+    pub(crate) fn path_of(&self, address: &str) -> Option<String> {
+        let (url, base) = (reqwest::Url::parse(address).ok()?, reqwest::Url::parse(&self.base).ok()?);
+        let path = url.path().strip_prefix(base.path()).or_else(|| url.path().strip_prefix('/'))?;
+        Some(match url.query() {
+            Some(query) => format!("{path}?{query}"),
+            None => path.to_owned(),
+        })
+    }
+
     /// When an operation that starts now must be over.
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.timeout

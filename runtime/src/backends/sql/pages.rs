@@ -2,10 +2,9 @@ use std::future::Future;
 use std::sync::Arc;
 
 use super::{Dialect, Statement, select};
-use crate::driver::{Page, PageStream, Position, Reply, SortKey, SubQuery};
+use crate::driver::{Page, PageStream, Position, Reply, SubQuery};
 use crate::error::Result;
 use crate::schema::Part;
-use crate::types::Value;
 
 /// What a driver gives to be read page by page.
 pub(crate) trait Reader: Send + Sync + 'static {
@@ -72,41 +71,14 @@ impl<R: Reader> Pages<R> {
         self.left = self.left.map(|left| left - page.len().min(left));
         self.done = page.len() < wanted || self.left == Some(0);
         if !self.done {
-            self.after = self.position(&page);
+            self.after = select::end_of(&self.query, &self.columns, &page);
         }
-        Ok(Some(self.trimmed(page)).filter(|page| !page.is_empty()))
+        Ok(Some(select::trimmed(page, self.query.columns.len())).filter(|page| !page.is_empty()))
     }
 
     /// The text of a number that is a key has no order of the table's own: each page sorts what is left, so there are fewer.
     fn most_rows(&self) -> usize {
         if self.part.key().kind.sorts_as_text() { R::MOST_ROWS } else { R::MOST_ROWS * 8 }
-    }
-
-    /// Where the page ends.
-    fn position(&self, page: &Page) -> Option<Position> {
-        let last = page.len().checked_sub(1)?;
-        let row = page.row(last);
-        let key = |key: SortKey| match key {
-            SortKey::Id => Value::Text(page.ids[last].as_str().to_owned()),
-            SortKey::Column(column) => self.columns.iter().position(|c| *c == column).map_or(Value::Null, |i| row[i].clone()),
-        };
-        Some(Position { keys: self.query.order.iter().map(|order| key(order.key)).collect(), id: page.ids[last].clone() })
-    }
-
-    /// The page without the columns that were read for the position alone.
-    fn trimmed(&self, mut page: Page) -> Page {
-        let wanted = self.query.columns.len();
-        if page.width == wanted {
-            return page;
-        }
-        let width = page.width;
-        let mut values = Vec::with_capacity(page.len() * wanted);
-        for row in page.values.chunks_exact_mut(width) {
-            values.extend(row[..wanted].iter_mut().map(Value::take));
-        }
-        page.width = wanted;
-        page.values = values;
-        page
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sub-queries as SQL, page by page along the order (keyset), and what a driver takes of them.
 
 use super::{Comparison, Dialect, Sql, Statement, Term, filter};
-use crate::driver::{OrderKey, Position, Pushdown, SortKey, SubQuery, split_conjunction};
+use crate::driver::{OrderKey, Page, Position, Pushdown, SortKey, SubQuery, split_conjunction};
 use crate::error::Result;
 use crate::filter::Filter;
 use crate::schema::Part;
@@ -126,6 +126,31 @@ pub fn select(
         dialect.limit(&mut sql, limit, offset);
     }
     Ok(sql.finish())
+}
+
+/// Where a page of [`selected_columns`] ends; `None` for an empty one.
+pub fn end_of(query: &SubQuery, columns: &[usize], page: &Page) -> Option<Position> {
+    let last = page.len().checked_sub(1)?;
+    let row = page.row(last);
+    let key = |key: SortKey| match key {
+        SortKey::Id => Value::Text(page.ids[last].as_str().to_owned()),
+        SortKey::Column(column) => columns.iter().position(|c| *c == column).map_or(Value::Null, |i| row[i].clone()),
+    };
+    Some(Position { keys: query.order.iter().map(|order| key(order.key)).collect(), id: page.ids[last].clone() })
+}
+
+/// The page with its first columns alone: without those that were read for [`end_of`].
+pub fn trimmed(mut page: Page, width: usize) -> Page {
+    if page.width <= width {
+        return page;
+    }
+    let mut values = Vec::with_capacity(page.len() * width);
+    for row in page.values.chunks_exact_mut(page.width) {
+        values.extend(row[..width].iter_mut().map(Value::take));
+    }
+    page.width = width;
+    page.values = values;
+    page
 }
 
 /// Rows by id, in no order: key, version, columns.

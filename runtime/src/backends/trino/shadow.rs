@@ -1,0 +1,60 @@
+//! Columns of ours beside those of the fields: what a field is searched by, and who wrote a row.
+
+use crate::capability::Placement;
+use crate::schema::{Column, Part};
+use crate::types::{LogicalType, Value, canonical_key, words};
+
+/// The column that says which write a row is from, so that what a write did can be told after its answer was lost, and which
+/// rows it left alone.
+pub(super) const WRITTEN: &str = "_hb_written";
+
+/// What a shadow column is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shadow {
+    /// The words of a text, in their order: `array(varchar)`.
+    Words,
+    /// A digest that two JSON values share exactly when they are equal: `varchar`.
+    JsonKey,
+}
+
+impl Shadow {
+    /// The shadow of a column, if it has one. Tables that HeavenBase did not create have none.
+    pub(super) fn of(part: &Part, column: &Column) -> Option<Shadow> {
+        match (&column.logical, column.placement) {
+            _ if part.is_mapped() => None,
+            (LogicalType::Text { .. }, Placement::InvertedIndex) => Some(Shadow::Words),
+            (LogicalType::Json, _) => Some(Shadow::JsonKey),
+            _ => None,
+        }
+    }
+
+    /// The name. No field's column has such a name.
+    pub(super) fn name(self, column: &Column) -> String {
+        let purpose = if self == Shadow::Words { "words" } else { "key" };
+        format!("_hb_{purpose}_{}", &blake3::hash(column.physical.as_bytes()).to_hex()[..16])
+    }
+
+    /// The logical type that its values are carried as.
+    pub(super) fn logical(self) -> LogicalType {
+        match self {
+            Shadow::Words => LogicalType::List(&LogicalType::TEXT),
+            Shadow::JsonKey => LogicalType::TEXT,
+        }
+    }
+
+    /// The value beside a field's value.
+    pub(super) fn value(self, value: &Value) -> Value {
+        match (self, value) {
+            (Shadow::Words, Value::Text(text)) => Value::List(words(text).map(Value::Text).collect()),
+            (Shadow::JsonKey, Value::Json(_)) => Value::Text(digest(value)),
+            _ => Value::Null,
+        }
+    }
+}
+
+/// The digest of a JSON value.
+pub(super) fn digest(value: &Value) -> String {
+    let mut key = Vec::new();
+    canonical_key(value, &mut key);
+    blake3::hash(&key).to_hex().to_string()
+}
