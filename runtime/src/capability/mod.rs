@@ -30,8 +30,7 @@ pub trait Backend {
 /// A backend that runs an operation natively on fields of a class in a placement. Implemented from the table only.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot run `{Op}` on a `{Class}` stored `{Place}`",
-    label = "not native there: choose another backend or placement, or `.scan()` (reads every row) if the type has it",
-    note = "words need `#[store(as = InvertedIndex)]`, vectors `as = VectorIndex`; the README's matrix says which backend runs what"
+    label = "not native there: words need `as = InvertedIndex`, vectors `as = VectorIndex`; else take another backend, or `.scan()` (reads every row) if the type has it"
 )]
 pub trait Runs<Op, Class, Place> {}
 
