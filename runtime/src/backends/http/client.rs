@@ -116,6 +116,7 @@ impl HttpClient {
 
     /// The path behind the base address that a service's own absolute address leads to, for a [`Request`]. Only its path and
     /// query count: who stands behind a proxy may not know its own name, and credentials must not go to another host.
+    #[cfg(feature = "trino")]
     pub(crate) fn path_of(&self, address: &str) -> Option<String> {
         let (url, base) = (reqwest::Url::parse(address).ok()?, reqwest::Url::parse(&self.base).ok()?);
         let path = url.path().strip_prefix(base.path()).or_else(|| url.path().strip_prefix('/'))?;
