@@ -194,6 +194,8 @@ impl Connect for AnyKind {
 #[diagnostic::do_not_recommend]
 impl MapsTables for AnyKind {}
 #[diagnostic::do_not_recommend]
+impl Writes for AnyKind {}
+
 impl<Op, C, P> Runs<Op, C, P> for AnyKind {}
 #[diagnostic::do_not_recommend]
 impl<C, P> Stores<C, P> for AnyKind {}
