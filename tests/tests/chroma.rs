@@ -165,7 +165,8 @@ async fn the_approximate_index_under_a_filter_gives_all_there_are() -> Outcome {
         driver.ensure(&part).await?;
         let mut random = Random::new(11);
         // Every third row has no vector.
-        let vector = |n: usize, random: &mut Random| if n % 3 == 0 { Value::Null } else { Value::Vector(random_vector(random, 12)) };
+        let vector =
+            |n: usize, random: &mut Random| if n.is_multiple_of(3) { Value::Null } else { Value::Vector(random_vector(random, 12)) };
         let rows: Vec<(Id, Vec<Value>)> =
             (0..ROWS).map(|n| (Id::from(format!("{n:05}")), vec![Value::Int(n as i64), vector(n, &mut random)])).collect();
         for chunk in rows.chunks(1_000) {

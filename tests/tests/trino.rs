@@ -119,7 +119,8 @@ async fn a_table_of_another_catalog_answers_filters_order_limit_and_groups() -> 
 
     // Filters of each type.
     let day = Date::new(1995, 6, 17)?;
-    let filters: Vec<(&str, Predicate<Order>, Box<dyn Fn(&Order) -> bool>)> = vec![
+    type Holds = Box<dyn Fn(&Order) -> bool>;
+    let filters: Vec<(&str, Predicate<Order>, Holds)> = vec![
         ("float", Order::TOTALPRICE.lt(1_500.5), Box::new(|o| o.totalprice < 1_500.5)),
         ("int", Order::CUSTKEY.in_list([370, 781, -1]), Box::new(|o| [370, 781].contains(&o.custkey))),
         (

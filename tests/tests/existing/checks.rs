@@ -132,7 +132,7 @@ async fn what_does_not_fit_is_told() {
                     "label",
                 ),
                 case(
-                    table(&format!("k integer PRIMARY KEY, label TEXT NOT NULL, size bigint GENERATED ALWAYS AS (1), weight REAL NOT NULL")),
+                    table("k integer PRIMARY KEY, label TEXT NOT NULL, size bigint GENERATED ALWAYS AS (1), weight REAL NOT NULL"),
                     "is written by the database alone",
                     FITS,
                     "size",

@@ -142,7 +142,7 @@ async fn every_type_goes_there_and_back() {
         .enumerate()
         {
             let ids = ws.query::<Note>().filter(predicate).ids().await.unwrap();
-            assert_eq!(ids, [full.object_id.clone()], "{} {n}", engine.name);
+            assert_eq!(ids, std::slice::from_ref(&full.object_id), "{} {n}", engine.name);
         }
         let refused = ws.update::<Note>(full.object_id.clone(), Note::TEXT.set("other")).await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Unsupported, "{refused}");
