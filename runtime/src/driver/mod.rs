@@ -22,6 +22,7 @@ pub use pushdown::{Pushdown, native_only, split_conjunction};
 pub use raw::{RawAnswer, RawColumn, RawColumns, RawStatement, wrong_value};
 pub use reply::Reply;
 pub use subquery::{Aggregate, AggregateFunction, Group, Measure, NearQuery, OrderKey, Position, SortKey, SubQuery, best_first};
+pub use sum::sum_overflow;
 pub use total::Total;
 pub use write::{WriteBatch, WriteMode, WriteReport, no_key};
 

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use super::Reply;
+use super::{Reply, best_first};
 use crate::types::{Id, Value};
 
 /// Rows of one part: ids, versions and the columns asked for, row after row in one vector.
@@ -86,6 +86,23 @@ impl Page {
             arranged.values.extend(self.values[row * width..(row + 1) * width].iter_mut().map(Value::take));
         }
         arranged
+    }
+
+    /// The rows of a search with the best score first, then by id: an engine may give ties in another order.
+    #[must_use]
+    pub fn ranked(mut self) -> Page {
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        order.sort_by(|&a, &b| best_first(self.scores[a], self.scores[b]).then_with(|| self.ids[a].cmp(&self.ids[b])));
+        if order.is_sorted() {
+            return self;
+        }
+        let mut ranked = Page::new(self.width);
+        for row in order {
+            let id = std::mem::take(&mut self.ids[row]);
+            ranked.push(id, self.versions[row], self.row_mut(row).iter_mut().map(Value::take));
+            ranked.scores.push(self.scores[row]);
+        }
+        ranked
     }
 
     /// Bytes the page holds, roughly: for the counters of `explain_analyze`.

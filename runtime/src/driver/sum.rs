@@ -13,8 +13,8 @@ pub(super) enum Sum {
     Decimal { mantissa: i128, scale: u32 },
 }
 
-/// The error of a sum that is no value of its field's family.
-pub(super) fn overflow() -> Error {
+/// The error of a sum that is no value of its field's family: [`LimitExceeded`](ErrorKind::LimitExceeded).
+pub fn sum_overflow() -> Error {
     Error::new(ErrorKind::LimitExceeded, "the sum overflows the field's type: filter to fewer rows, or sum in the application")
 }
 
@@ -45,22 +45,22 @@ impl Sum {
         };
         let common = scale.max(n.scale());
         let total = scaled(mantissa, common - scale).zip(scaled(n.mantissa(), common - n.scale())).and_then(|(a, b)| a.checked_add(b));
-        *self = Sum::Decimal { mantissa: total.ok_or_else(overflow)?, scale: common };
+        *self = Sum::Decimal { mantissa: total.ok_or_else(sum_overflow)?, scale: common };
         Ok(())
     }
 
     pub(super) fn finish(self) -> Result<Value> {
         match self {
             Sum::Nothing => Ok(Value::Null),
-            Sum::Whole(sum) => i64::try_from(sum).map(Value::Int).map_err(|_| overflow()),
+            Sum::Whole(sum) => i64::try_from(sum).map(Value::Int).map_err(|_| sum_overflow()),
             Sum::Float(sum) if sum.is_finite() => Ok(Value::Float(sum)),
-            Sum::Float(_) => Err(overflow()),
+            Sum::Float(_) => Err(sum_overflow()),
             Sum::Decimal { mut mantissa, mut scale } => {
                 while mantissa.unsigned_abs() >= 1 << 96 && scale > 0 && mantissa % 10 == 0 {
                     mantissa /= 10;
                     scale -= 1;
                 }
-                Decimal::try_from_i128_with_scale(mantissa, scale).map(Value::Decimal).map_err(|_| overflow())
+                Decimal::try_from_i128_with_scale(mantissa, scale).map(Value::Decimal).map_err(|_| sum_overflow())
             }
         }
     }

@@ -2,7 +2,7 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use super::AggregateFunction;
-use super::sum::{Sum, overflow};
+use super::sum::{Sum, sum_overflow};
 use crate::error::Result;
 use crate::types::{Value, canonical_key, compare};
 
@@ -121,7 +121,7 @@ impl Total {
             State::Mean(Sum::Nothing, _) => Ok(Value::Null),
             State::Mean(sum, count) => {
                 let total = sum.to_float();
-                if total.is_finite() { Ok(Value::Float(total / count as f64)) } else { Err(overflow()) }
+                if total.is_finite() { Ok(Value::Float(total / count as f64)) } else { Err(sum_overflow()) }
             }
         }
     }

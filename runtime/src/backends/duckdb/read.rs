@@ -12,8 +12,8 @@ use super::{decode, failure};
 use crate::backends::embedded::blocking;
 use crate::backends::sql::pages::Reader;
 use crate::backends::sql::{self, Dialect, aggregate, select};
-use crate::driver::{Aggregate, AggregateFunction, Group, Page, SubQuery};
-use crate::error::{Error, ErrorKind, Result};
+use crate::driver::{Aggregate, AggregateFunction, Group, Page, SubQuery, sum_overflow};
+use crate::error::{Error, Result};
 use crate::schema::Part;
 use crate::types::{Id, LogicalType, Value};
 
@@ -77,7 +77,7 @@ pub(super) fn one_by_one(connection: &Connection, text: &str, part: &Part, ids: 
 pub(super) fn groups(connection: &Connection, part: &Part, query: &Aggregate) -> Result<Vec<Group>> {
     let statement = aggregate::aggregate(&SQL, part, query)?;
     let logical = |position: usize| part.columns.get(position).map_or(LogicalType::INT, |column| column.logical);
-    let failed = |cause| if failure::is_overflow(&cause) { overflow() } else { failure::error(cause) };
+    let failed = |cause| if failure::is_overflow(&cause) { sum_overflow() } else { failure::error(cause) };
     let mut groups: Vec<Group> = Vec::new();
     answer(connection, &statement, failed, |batch| {
         let before = groups.len();
@@ -108,7 +108,7 @@ pub(super) fn groups(connection: &Connection, part: &Part, query: &Aggregate) ->
             };
             let read = decode::values(&read_as, array, &mut put);
             // A sum too long for a decimal is read as damage.
-            read.map_err(|error| if summed { overflow() } else { error })?;
+            read.map_err(|error| if summed { sum_overflow() } else { error })?;
             failed.map_or(Ok(()), Err)?;
         }
         Ok(())
@@ -120,15 +120,11 @@ pub(super) fn groups(connection: &Connection, part: &Part, query: &Aggregate) ->
 fn checked(value: Value, of: &LogicalType, summed: bool) -> Result<Value> {
     match value {
         Value::Decimal(n) if summed && matches!(of, LogicalType::Int { .. }) => {
-            i64::try_from(n.mantissa()).map(Value::Int).map_err(|_| overflow())
+            i64::try_from(n.mantissa()).map(Value::Int).map_err(|_| sum_overflow())
         }
-        Value::Float(n) if !n.is_finite() => Err(overflow()),
+        Value::Float(n) if !n.is_finite() => Err(sum_overflow()),
         value => Ok(value),
     }
-}
-
-fn overflow() -> Error {
-    Error::new(ErrorKind::LimitExceeded, "the sum overflows the field's type: filter to fewer rows, or sum in the application")
 }
 
 /// What the pages of one sub-query are read with.

@@ -8,8 +8,8 @@ use super::{codec, failure};
 use crate::backends::network::failure::Phase;
 use crate::backends::network::{Reader, audited};
 use crate::backends::sql::{Dialect, Statement, aggregate, select};
-use crate::driver::{Aggregate, AggregateFunction, Group, Page, SubQuery, best_first};
-use crate::error::{Error, ErrorKind, Result};
+use crate::driver::{Aggregate, AggregateFunction, Group, Page, SubQuery, sum_overflow};
+use crate::error::Result;
 use crate::schema::Part;
 use crate::types::{LogicalType, Value};
 
@@ -122,7 +122,7 @@ impl Core {
                     _ => codec::read(row, at, &logical, mapped)?,
                 };
                 match value {
-                    Value::Float(number) if !number.is_finite() => return Err(overflow()),
+                    Value::Float(number) if !number.is_finite() => return Err(sum_overflow()),
                     value => group.measures.push(value),
                 }
             }
@@ -137,32 +137,13 @@ impl Core {
     }
 }
 
-fn overflow() -> Error {
-    Error::new(ErrorKind::LimitExceeded, "the sum overflows the field's type: filter to fewer rows, or sum in the application")
-}
-
 /// A sum that came as text, of any length.
 fn sum(text: Value, logical: &LogicalType) -> Result<Value> {
     let Value::Text(text) = text else { return Ok(Value::Null) };
     if matches!(logical, LogicalType::Decimal { .. }) {
-        return codec::decimal(&text).map(Value::Decimal).ok_or_else(overflow);
+        return codec::decimal(&text).map(Value::Decimal).ok_or_else(sum_overflow);
     }
-    text.parse().map(Value::Int).map_err(|_| overflow())
-}
-
-/// The page with the best score first, then by id: an index may give ties in another order.
-fn ranked(page: Page) -> Page {
-    let mut order: Vec<usize> = (0..page.len()).collect();
-    order.sort_by(|&a, &b| best_first(page.scores[a], page.scores[b]).then_with(|| page.ids[a].cmp(&page.ids[b])));
-    if order.is_sorted() {
-        return page;
-    }
-    let mut ranked = Page::new(page.width);
-    for row in order {
-        ranked.push(page.ids[row].clone(), page.versions[row], page.row(row).iter().cloned());
-        ranked.scores.push(page.scores[row]);
-    }
-    ranked
+    text.parse().map(Value::Int).map_err(|_| sum_overflow())
 }
 
 impl Reader for Core {
@@ -187,7 +168,7 @@ impl Reader for Core {
             let page = self.hits(part, &asked).await?;
             // An index that gave up before it found enough rows may have missed some that match.
             if exact || page.len() >= near.k.min(query.limit.unwrap_or(usize::MAX)) {
-                return Ok(ranked(page));
+                return Ok(page.ranked());
             }
             exact = true;
         }

@@ -10,8 +10,8 @@ use super::{failure, vectors};
 use crate::backends::network::failure::Phase;
 use crate::backends::network::{Reader, audited};
 use crate::backends::sql::{Dialect, Statement, select};
-use crate::driver::{Aggregate, AggregateFunction, Group, Page, SubQuery, best_first};
-use crate::error::{Error, ErrorKind, Result};
+use crate::driver::{Aggregate, AggregateFunction, Group, Page, SubQuery, sum_overflow};
+use crate::error::Result;
 use crate::schema::Part;
 use crate::types::{Decimal, LogicalType, Value};
 
@@ -150,29 +150,12 @@ impl Core {
 /// A sum that came as text, of any length.
 fn sum(text: Value, logical: &LogicalType) -> Result<Value> {
     let Value::Text(text) = text else { return Ok(Value::Null) };
-    let overflow =
-        || Error::new(ErrorKind::LimitExceeded, "the sum overflows the field's type: filter to fewer rows, or sum in the application");
     if matches!(logical, LogicalType::Decimal { .. }) {
         // Zeros at the end are none of the value, and may be too many.
         let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-        return Decimal::from_str_exact(text).map(Value::Decimal).map_err(|_| overflow());
+        return Decimal::from_str_exact(text).map(Value::Decimal).map_err(|_| sum_overflow());
     }
-    text.parse().map(Value::Int).map_err(|_| overflow())
-}
-
-/// The page with the best score first, then by id: an index may give ties, and halves of vectors, in another order.
-fn ranked(page: Page) -> Page {
-    let mut order: Vec<usize> = (0..page.len()).collect();
-    order.sort_by(|&a, &b| best_first(page.scores[a], page.scores[b]).then_with(|| page.ids[a].cmp(&page.ids[b])));
-    if order.is_sorted() {
-        return page;
-    }
-    let mut ranked = Page::new(page.width);
-    for row in order {
-        ranked.push(page.ids[row].clone(), page.versions[row], page.row(row).iter().cloned());
-        ranked.scores.push(page.scores[row]);
-    }
-    ranked
+    text.parse().map(Value::Int).map_err(|_| sum_overflow())
 }
 
 impl Reader for Core {
@@ -197,7 +180,7 @@ impl Reader for Core {
             let page = self.hits(part, &asked).await?;
             // An index that gave up before it found enough rows may have missed some that match.
             if exact || page.len() >= near.k.min(query.limit.unwrap_or(usize::MAX)) {
-                return Ok(ranked(page));
+                return Ok(page.ranked());
             }
             exact = true;
         }

@@ -6,7 +6,7 @@ use super::connection::Transaction;
 use super::dialect::SQL;
 use super::{codec, failure, functions};
 use crate::backends::sql::{Statement, aggregate};
-use crate::driver::{Aggregate, AggregateFunction, Group, Page};
+use crate::driver::{Aggregate, AggregateFunction, Group, Page, sum_overflow};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{KeyKind, Part};
 use crate::types::{Id, LogicalType, Value};
@@ -112,7 +112,7 @@ pub(super) fn groups(connection: &Connection, part: &Part, query: &Aggregate) ->
             .enumerate()
             .map(|(i, logical)| {
                 let value = codec::from_sql(logical, row.get_ref(query.keys.len() + i).map_err(failure::error)?)?;
-                if matches!(value, Value::Float(n) if !n.is_finite()) { Err(overflow()) } else { Ok(value) }
+                if matches!(value, Value::Float(n) if !n.is_finite()) { Err(sum_overflow()) } else { Ok(value) }
             })
             .collect::<Result<_>>()?;
         groups.push(Group { keys, measures });
@@ -123,12 +123,9 @@ pub(super) fn groups(connection: &Connection, part: &Part, query: &Aggregate) ->
 fn sum_error(cause: rusqlite::Error) -> Error {
     match &cause {
         rusqlite::Error::SqliteFailure(_, Some(message)) if message.contains(functions::OVERFLOW) => {
-            overflow()
+            sum_overflow()
         }
         _ => failure::error(cause),
     }
 }
 
-fn overflow() -> Error {
-    Error::new(ErrorKind::LimitExceeded, "the sum overflows the field's type: filter to fewer rows, or sum in the application")
-}

@@ -11,7 +11,7 @@ use super::decode;
 use super::dialect::TrinoDialect;
 use crate::backends::http::HttpClient;
 use crate::backends::sql::aggregate;
-use crate::driver::{Aggregate, AggregateFunction, Group, Page};
+use crate::driver::{Aggregate, AggregateFunction, Group, Page, sum_overflow};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Part;
 use crate::types::{Json, LogicalType, Value};
@@ -107,20 +107,17 @@ fn group(part: &Part, query: &Aggregate, mut row: Vec<Json>) -> Result<Group> {
             AggregateFunction::Count | AggregateFunction::CountDistinct => decode::whole(cell).map(Value::Int),
             AggregateFunction::Min | AggregateFunction::Max => decode::value(cell, &logical),
             AggregateFunction::Sum if matches!(logical, LogicalType::Decimal { .. }) => {
-                decode::text(cell).and_then(|text| decode::decimal(&text)).map(Value::Decimal).map_err(|_| overflow())
+                decode::text(cell).and_then(|text| decode::decimal(&text)).map(Value::Decimal).map_err(|_| sum_overflow())
             }
             AggregateFunction::Sum if matches!(logical, LogicalType::Int { .. }) => {
-                decode::text(cell)?.parse().map(Value::Int).map_err(|_| overflow())
+                decode::text(cell)?.parse().map(Value::Int).map_err(|_| sum_overflow())
             }
             AggregateFunction::Sum | AggregateFunction::Avg => {
                 let number = decode::float(cell)?;
-                if number.is_finite() { Ok(Value::Float(number)) } else { Err(overflow()) }
+                if number.is_finite() { Ok(Value::Float(number)) } else { Err(sum_overflow()) }
             }
         }
     });
     Ok(Group { keys: keys.collect::<Result<_>>()?, measures: measures.collect::<Result<_>>()? })
 }
 
-fn overflow() -> Error {
-    Error::new(ErrorKind::LimitExceeded, "the sum overflows the field's type: filter to fewer rows, or sum in the application")
-}
