@@ -8,6 +8,8 @@ pub mod backends;
 pub mod conformance;
 pub mod data;
 pub mod instrumented;
+#[cfg(feature = "_paper")]
+pub mod judged;
 #[cfg(feature = "pinecone")]
 pub mod pinecone;
 pub mod random;

@@ -15,13 +15,15 @@ pub(crate) mod network;
 pub(crate) mod metadata;
 mod one_of;
 mod options;
+#[cfg(feature = "_paper")]
+pub mod paper;
 mod rehearsal;
 #[cfg(any(feature = "json", feature = "pickle", feature = "file"))]
 mod rows;
 #[cfg(any(feature = "_http", feature = "milvus"))]
 pub(crate) mod secret;
 // What the SQL drivers share; a driver's feature joins the condition: `any(feature = …, feature = …)`.
-#[cfg(any(feature = "sqlite", feature = "duckdb", feature = "_sqlx", feature = "trino"))]
+#[cfg(any(feature = "sqlite", feature = "duckdb", feature = "_sqlx", feature = "trino", feature = "_paper"))]
 pub mod sql;
 
 macro_rules! backends {

@@ -2,20 +2,8 @@
 
 use sqlx::error::DatabaseError;
 
+pub(crate) use crate::backends::sql::session::Phase;
 use crate::error::{Error, ErrorKind, Status};
-
-/// How far an operation had come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// Connecting.
-    Connect,
-    /// Reading: nothing can have changed.
-    Read,
-    /// Writing, before the commit was sent: the server undoes what was done.
-    Write,
-    /// The commit was sent.
-    Commit,
-}
 
 /// What a database's own error comes down to.
 #[derive(Clone, Copy, Debug)]

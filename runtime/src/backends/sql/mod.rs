@@ -20,6 +20,7 @@ pub mod manifest;
 pub(crate) mod pages;
 pub mod pattern;
 pub mod select;
+pub mod session;
 mod statement;
 mod term;
 pub mod write;
