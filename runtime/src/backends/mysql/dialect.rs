@@ -110,7 +110,7 @@ pub(super) fn text_test<'d>(
         }
         TextTest::ILike(text) => {
             chars(sql)?;
-            sql.push(" REGEXP ").bind(Value::Text(pattern::ilike(text)));
+            sql.push(" REGEXP ").bind(Value::Text(pattern::ilike(text, dialect.server)));
         }
         // The table does not list it.
         TextTest::Regex(_) => drop(sql.push("1 = 0")),

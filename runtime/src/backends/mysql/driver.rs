@@ -4,6 +4,7 @@ use sqlx::MySqlPool;
 
 use super::core::Core;
 use super::dialect::SORTED;
+use super::server::SORT_BUFFER;
 use super::{children, ensure, write};
 use crate::backends::network::Pages;
 use crate::backends::sql::{Dialect, aggregate, estimate, select};
@@ -49,9 +50,16 @@ impl MySqlDriver {
         &self.core.pool
     }
 
-    /// Whether the server compares values of a column to their end when it sorts.
-    fn sorts(part: &Part, position: usize) -> bool {
-        part.columns.get(position).is_none_or(|column| !matches!(column.logical, LogicalType::Text { max } if max > SORTED))
+    /// Whether the server compares values of these columns to their end when it sorts, and has room for fifteen rows of
+    /// such keys, without which it gives up.
+    fn sorts(part: &Part, positions: impl Iterator<Item = usize>) -> bool {
+        let bytes = positions.filter_map(|position| part.columns.get(position)).try_fold(0u32, |sum, column| match column.logical {
+            LogicalType::Text { max } if max > SORTED => None,
+            LogicalType::Text { max } => Some(sum + max * 4),
+            _ => Some(sum),
+        });
+        // What is left holds the id and the short keys.
+        bytes.is_some_and(|bytes| bytes <= SORT_BUFFER / 15 - 16_384)
     }
 }
 
@@ -103,7 +111,8 @@ impl Driver for MySqlDriver {
             let plan = select::plan(&self.core.dialect, part, &kept);
             Pushdown { remainder: plan.remainder.clone().and(rest), order: false, limit: false, near: false, ..plan }
         };
-        let sorts = wanted.order.iter().all(|key| !matches!(key.key, SortKey::Column(position) if !Self::sorts(part, position)));
+        let columns = wanted.order.iter().filter_map(|key| if let SortKey::Column(position) = key.key { Some(position) } else { None });
+        let sorts = Self::sorts(part, columns);
         if plan.order && !sorts {
             let unordered = SubQuery { order: Vec::new(), limit: None, offset: 0, ..wanted.clone() };
             plan = Pushdown { order: false, limit: false, ..select::plan(&self.core.dialect, part, &unordered) };
@@ -137,7 +146,9 @@ impl Driver for MySqlDriver {
     }
 
     fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool {
-        let sorts = wanted.keys.iter().copied().chain(wanted.measures.iter().filter_map(|m| m.column)).all(|at| Self::sorts(part, at));
+        // Measures are compared one by one.
+        let sorts = Self::sorts(part, wanted.keys.iter().copied())
+            && wanted.measures.iter().filter_map(|m| m.column).all(|at| Self::sorts(part, std::iter::once(at)));
         sorts && children::fit(part, &wanted.filter) && aggregate::takes(&self.core.dialect, part, wanted)
     }
 

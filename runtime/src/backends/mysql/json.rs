@@ -221,9 +221,10 @@ fn bounded<T>(sql: &mut Sql<'_>, bound: Bound<T>, test: impl FnOnce(&mut Sql<'_>
 fn number(sql: &mut Sql<'_>, term: &Term<'_>, path: &[Segment], how: Comparison, operand: &serde_json::Number) {
     let whole = |sql: &mut Sql<'_>| {
         bounded(sql, whole_bound(how, operand), |sql, operator, operand| {
-            sql.push("CAST(");
+            // From its text: MySQL turns JSON numbers of 2^63 and more into negative decimals.
+            sql.push("CAST(JSON_UNQUOTE(");
             value_at(sql, term, path);
-            sql.push(" AS DECIMAL(65, 0))").push(operator).push("CAST(").bind(Value::Text(operand.to_string())).push(" AS DECIMAL(65, 0))");
+            sql.push(") AS DECIMAL(65, 0))").push(operator).push("CAST(").bind(Value::Text(operand.to_string())).push(" AS DECIMAL(65, 0))");
         });
     };
     let float = |sql: &mut Sql<'_>| {

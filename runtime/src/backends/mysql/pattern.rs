@@ -3,12 +3,20 @@
 
 use std::fmt::Write;
 
-use crate::backends::sql::pattern::uppers;
-use crate::filter::Pattern;
+use super::server::Server;
+use crate::backends::sql::pattern::{anchored, uppers};
 use crate::types::lower_simple;
 
 /// What comes before every pattern: a point stands for a line's end too, and case matters.
 const FLAGS: &str = "(?s-i)";
+
+/// Any one character: ICU takes a carriage return and the line feed after it for one, where a point stands.
+fn any(server: Server) -> &'static str {
+    match server {
+        Server::MariaDb => ".",
+        Server::MySql | Server::OceanBase => "[\\x{0}-\\x{10ffff}]",
+    }
+}
 
 /// One lower-cased character: itself and whatever is lower-cased to it.
 fn any_case(c: char, text: &mut String) {
@@ -41,28 +49,9 @@ pub(super) fn icontains(needle: &str) -> String {
     text
 }
 
-/// The pattern of `ilike`. Each piece between two `%` is taken where it comes first and never tried elsewhere, which
-/// decides the same and takes time in proportion to the text.
-pub(super) fn ilike(pattern: &str) -> String {
-    let mut pieces: Vec<String> = vec![String::new()];
-    for piece in Pattern::parse(&lower_simple(pattern)) {
-        match (piece, pieces.last_mut()) {
-            (Pattern::Run, _) | (_, None) => pieces.push(String::new()),
-            (Pattern::One, Some(text)) => text.push('.'),
-            (Pattern::Literal(c), Some(text)) => any_case(c, text),
-        }
-    }
-    let mut text = format!("{FLAGS}\\A");
-    let last = pieces.len() - 1;
-    for (i, piece) in pieces.iter().enumerate() {
-        match i {
-            0 => text.push_str(piece),
-            _ if i == last => text.push_str(&format!(".*{piece}")),
-            _ if piece.is_empty() => {}
-            _ => text.push_str(&format!("(?>.*?{piece})")),
-        }
-    }
-    text + "\\z"
+/// The pattern of `ilike`.
+pub(super) fn ilike(pattern: &str, server: Server) -> String {
+    format!("{FLAGS}{}", anchored(&lower_simple(pattern), any(server), any_case))
 }
 
 #[cfg(test)]
@@ -70,10 +59,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_are_taken_where_they_come_first() {
-        assert_eq!(ilike("1%2%%3"), "(?s-i)\\A1(?>.*?2).*3\\z");
-        assert_eq!(ilike(""), "(?s-i)\\A\\z");
-        assert_eq!(ilike("%"), "(?s-i)\\A.*\\z");
+    fn characters_stand_with_all_that_lower_case_to_them() {
         assert_eq!(icontains("k"), "(?s-i)[kK\\x{212a}]");
+        assert_eq!(ilike("_k", Server::MariaDb), "(?s-i)\\A.[kK\\x{212a}]\\z");
+        assert_eq!(ilike("_%", Server::MySql), "(?s-i)\\A[\\x{0}-\\x{10ffff}][\\x{0}-\\x{10ffff}]*\\z");
     }
 }

@@ -30,6 +30,9 @@ const SQL_MODE: &str = "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVI
 /// Longest key of a sort, in bytes: a text of 65,535 characters. Servers cut longer ones, in silence.
 const SORTED: u32 = 65_535 * 4;
 
+/// What a session may use to sort, in bytes.
+pub(super) const SORT_BUFFER: u32 = 8_388_608;
+
 impl Server {
     /// Which server it is, by what it says of itself.
     ///
@@ -147,10 +150,10 @@ impl Server {
             Server::MariaDb => {
                 // A long list of ids stays a list: as a table of its own it would be compared by another collation.
                 text += &format!(", max_statement_time = {}.{:03}, in_predicate_conversion_threshold = 0", millis / 1000, millis % 1000);
-                text += &format!(", max_sort_length = {SORTED}, sort_buffer_size = 8388608, optimizer_search_depth = 4");
+                text += &format!(", max_sort_length = {SORTED}, sort_buffer_size = {SORT_BUFFER}, optimizer_search_depth = 4");
             }
             Server::MySql => {
-                text += &format!(", max_execution_time = {millis}, max_sort_length = {SORTED}, sort_buffer_size = 8388608");
+                text += &format!(", max_execution_time = {millis}, max_sort_length = {SORTED}, sort_buffer_size = {SORT_BUFFER}");
                 // Tables of words are joined in numbers; trying every order would take longer than any of them.
                 text += ", optimizer_search_depth = 4";
             }

@@ -46,6 +46,31 @@ pub fn uppers(c: char) -> &'static [char] {
     uppers.get(&c).map_or(&[], Vec::as_slice)
 }
 
+/// A `like` pattern as the inside of a regular expression between `\A` and `\z`: `any` is one character of any kind,
+/// `literal` writes one that stands for itself. Each piece between two runs is taken where it comes first and never tried
+/// elsewhere (an atomic group, which the engine must have), which decides the same and takes time in proportion to the text.
+pub fn anchored(pattern: &str, any: &str, literal: impl Fn(char, &mut String)) -> String {
+    let mut pieces: Vec<String> = vec![String::new()];
+    for piece in Pattern::parse(pattern) {
+        match (piece, pieces.last_mut()) {
+            (Pattern::Run, _) | (_, None) => pieces.push(String::new()),
+            (Pattern::One, Some(text)) => text.push_str(any),
+            (Pattern::Literal(c), Some(text)) => literal(c, text),
+        }
+    }
+    let mut text = String::from("\\A");
+    let last = pieces.len() - 1;
+    for (i, piece) in pieces.iter().enumerate() {
+        match i {
+            0 => text.push_str(piece),
+            _ if i == last => text.push_str(&format!("{any}*{piece}")),
+            _ if piece.is_empty() => {}
+            _ => text.push_str(&format!("(?>{any}*?{piece})")),
+        }
+    }
+    text + "\\z"
+}
+
 /// The least text that sorts after every text with this prefix; `None` when there is none.
 pub fn after_prefix(prefix: &str) -> Option<String> {
     let mut chars: Vec<char> = prefix.chars().collect();
@@ -58,4 +83,18 @@ pub fn after_prefix(prefix: &str) -> Option<String> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::anchored;
+
+    #[test]
+    fn pieces_are_taken_where_they_come_first() {
+        let plain = |pattern| anchored(pattern, ".", |c, text| text.push(c));
+        assert_eq!(plain("1%2%%3"), "\\A1(?>.*?2).*3\\z");
+        assert_eq!(plain(""), "\\A\\z");
+        assert_eq!(plain("%"), "\\A.*\\z");
+        assert_eq!(anchored("_%a", "[x]", |c, text| text.push(c)), "\\A[x][x]*a\\z");
+    }
 }

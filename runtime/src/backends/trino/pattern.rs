@@ -5,8 +5,7 @@ use std::fmt::Write;
 
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
-use crate::backends::sql::pattern::uppers;
-use crate::filter::Pattern;
+use crate::backends::sql::pattern::{anchored, uppers};
 use crate::types::lower_simple;
 
 /// `.` is any character, newlines too; `^` and `$` are not used.
@@ -29,20 +28,7 @@ fn code_point(c: char, text: &mut String) {
 
 /// The pattern of a `like` that has `_` in it: that of Trino's own `LIKE` misreads characters beyond U+FFFF.
 pub(super) fn like(pattern: &str) -> String {
-    whole(pattern, code_point)
-}
-
-fn whole(pattern: &str, literal: impl Fn(char, &mut String)) -> String {
-    let mut text = format!("{WHOLE}\\A");
-    for piece in Pattern::parse(pattern) {
-        match piece {
-            Pattern::One => text.push('.'),
-            Pattern::Run => text.push_str(".*"),
-            Pattern::Literal(c) => literal(c, &mut text),
-        }
-    }
-    text.push_str("\\z");
-    text
+    format!("{WHOLE}{}", anchored(pattern, ".", code_point))
 }
 
 /// The pattern of `icontains`.
@@ -54,7 +40,7 @@ pub(super) fn icontains(needle: &str) -> String {
 
 /// The pattern of `ilike`.
 pub(super) fn ilike(pattern: &str) -> String {
-    whole(&lower_simple(pattern), any_case)
+    format!("{WHOLE}{}", anchored(&lower_simple(pattern), ".", any_case))
 }
 
 /// Longest translated pattern, greatest repetition, and most ranges of a class that the server is given.
