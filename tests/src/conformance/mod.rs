@@ -7,6 +7,7 @@ mod context;
 mod durable;
 mod estimate;
 mod filters;
+mod hostile;
 mod many;
 mod metamorphic;
 mod order;
@@ -121,6 +122,8 @@ pub fn cases() -> Vec<Case> {
         always schemas::apart;
         always schemas::dropped;
         always schemas::hostile_names;
+        always hostile::values;
+        always hostile::entities;
         always aggregates::grouped;
         always aggregates::sums;
         always metamorphic::relations;

@@ -7,11 +7,12 @@ pub mod answer;
 pub mod queries;
 mod world;
 
-pub use world::{Placed, World};
+pub use world::{BESIDE, Placed, World};
 
 use heavenbase::exec::Bounds;
 use heavenbase::query::QuerySpec;
 
+use crate::backends::Tested;
 use crate::random::Random;
 use answer::{Answer, difference, expected, run};
 
@@ -29,16 +30,50 @@ pub async fn compare(seed: u64, placements: usize, queries: usize) -> Result<usi
 ///
 /// # Errors
 /// As [`compare`].
-pub async fn compare_in(mut world: World, random: Random, seed: u64, placements: usize, queries: usize) -> Result<usize, String> {
-    let compared = compare_with(&mut world, random, seed, placements, queries).await;
-    world.clear().await.map_err(|error| format!("seed {seed}: dropping: {error:?}"))?;
-    compared
+pub async fn compare_in(mut world: World, mut random: Random, seed: u64, placements: usize, queries: usize) -> Result<usize, String> {
+    let mut placed = Ok(());
+    for number in 0..placements {
+        placed = world.place(&mut random, number).await.map_err(|error| format!("seed {seed}: placement {number}: {error:?}"));
+        if placed.is_err() {
+            break;
+        }
+    }
+    ask_and_clear(world, placed, random, seed, queries).await
 }
 
-async fn compare_with(world: &mut World, mut random: Random, seed: u64, placements: usize, queries: usize) -> Result<usize, String> {
-    for number in 0..placements {
-        world.place(&mut random, number).await.map_err(|error| format!("seed {seed}: placement {number}: {error:?}"))?;
+/// Runs random queries on one backend alone, paired with memory and paired with SQLite. Gives the number of pairs of query
+/// and placement that agree.
+///
+/// # Errors
+/// As [`compare`].
+pub async fn compare_beside(tested: &Tested, seed: u64, queries: usize) -> Result<usize, String> {
+    let mut random = Random::named(seed, tested.name);
+    let world = World::beside(&mut random, tested).await.map_err(|error| format!("seed {seed}: no world: {error:?}"));
+    let mut world = world?;
+    let pair = |other| vec![tested.name, other];
+    let layouts = [vec![tested.name], pair("inmem"), pair("inmem"), pair("sqlite_file"), pair("sqlite_file")];
+    let mut placed = Ok(());
+    for (number, on) in layouts.iter().enumerate() {
+        placed = world.place_on(&mut random, number, on).await.map_err(|error| format!("seed {seed}: placement {number}: {error:?}"));
+        if placed.is_err() {
+            break;
+        }
     }
+    ask_and_clear(world, placed, random, seed, queries).await
+}
+
+/// What was laid out is dropped whatever the comparison says: servers outlive a failed test.
+async fn ask_and_clear(mut world: World, placed: Result<(), String>, random: Random, seed: u64, queries: usize) -> Result<usize, String> {
+    let compared = match placed {
+        Ok(()) => ask(&world, random, seed, queries).await,
+        Err(why) => Err(why),
+    };
+    let cleared = world.clear().await.map_err(|error| format!("seed {seed}: dropping: {error:?}"));
+    let pairs = compared?;
+    cleared.map(|()| pairs)
+}
+
+async fn ask(world: &World, mut random: Random, seed: u64, queries: usize) -> Result<usize, String> {
     let (mut pairs, mut telling) = (0, 0);
     for number in 0..queries {
         let spec = queries::query(&mut random, world);

@@ -10,7 +10,7 @@ use heavenbase::schema::{Binding, EntitySchema, FieldSchema, Index, Part, Placem
 use heavenbase::types::{Id, LogicalType, Metric, Value};
 use heavenbase::{Error, ErrorKind, Result};
 
-use crate::backends::Place;
+use crate::backends::{Place, Tested};
 use crate::data::{self, Manners};
 use crate::random::Random;
 use crate::reference::Table;
@@ -30,6 +30,8 @@ pub struct World {
     pub placed: Vec<Placed>,
     /// A namespace that nobody else uses: servers are shared.
     namespace: Arc<str>,
+    /// What all of the drivers keep.
+    manners: Manners,
 }
 
 impl fmt::Debug for World {
@@ -82,6 +84,9 @@ const FIELDS: &[(&str, LogicalType, bool, Option<Metric>)] = &[
     ("angle", LogicalType::Vector(4), true, Some(Metric::Cosine)),
 ];
 
+/// The drivers that every other one is paired with.
+pub const BESIDE: &[&str] = &["inmem", "sqlite_file"];
+
 /// Fields that some placements have an index of, so that their sizes are known before they are read.
 const INDEXED: &[&str] = &["number", "rank", "price", "title", "moment", "day", "token"];
 const INDEX: Index = Index { method: "", parameters: &[] };
@@ -125,11 +130,32 @@ impl World {
         Self::over(random, bindings, places).await
     }
 
-    /// The same over these drivers.
+    /// One backend, and memory and SQLite to lie beside it.
+    ///
+    /// # Errors
+    /// What the backends say.
+    pub async fn beside(random: &mut Random, tested: &Tested) -> Result<World> {
+        let (mut bindings, mut places) = (Vec::new(), Vec::new());
+        let others = crate::backends::all().into_iter().filter(|other| BESIDE.contains(&other.name));
+        for tested in std::iter::once(*tested).chain(others) {
+            let place = Place::new(tested.variable).map_err(|cause| Error::new(ErrorKind::Storage, "no directory").caused_by(cause))?;
+            let driver = (tested.open)(place.clone()).await?;
+            bindings.push(Binding { name: tested.name, kind: tested.kind, driver });
+            places.push(place);
+        }
+        Self::keeping(random, bindings, places, tested.manners).await
+    }
+
+    /// The same over these drivers, which keep everything.
     ///
     /// # Errors
     /// What the backends say.
     pub async fn over(random: &mut Random, bindings: Vec<Binding>, places: Vec<Place>) -> Result<World> {
+        Self::keeping(random, bindings, places, Manners::default()).await
+    }
+
+    /// The same over these drivers, with rows such as all of them keep.
+    async fn keeping(random: &mut Random, bindings: Vec<Binding>, places: Vec<Place>, manners: Manners) -> Result<World> {
         let reference = Binding { name: "reference", kind: "inmem", driver: InMem::new().connect().await? };
         let fields: Vec<FieldSchema> = FIELDS
             .iter()
@@ -148,6 +174,7 @@ impl World {
             history: Vec::new(),
             placed: Vec::new(),
             namespace: crate::conformance::namespace().into(),
+            manners,
         };
         world.make_up(random);
         Ok(world)
@@ -185,18 +212,17 @@ impl World {
                 numbers[0] += if numbers.iter().all(|n| *n == 0.0) { 1.0 } else { 0.0 };
                 Value::Vector(numbers.into())
             }
-            (logical, metric) => data::value(random, &logical, metric, Manners::default()),
+            (logical, metric) => data::value(random, &logical, metric, self.manners),
         }
     }
 
-    /// Lays the entity out once more, writes the rows, and here and there rows that the owner does not have.
+    /// Lays the entity out once more: over some of the backends, all on one SQLite at first, then all in memory.
     ///
     /// # Errors
     /// What the backends say.
     pub async fn place(&mut self, random: &mut Random, number: usize) -> Result<()> {
         let mut chosen: Vec<&Binding> = self.bindings.iter().collect();
         random.shuffle(&mut chosen);
-        // The first placement has everything on one SQLite, the second everything in memory.
         match number {
             0 | 1 => {
                 let kind = ["sqlite", "inmem"][number];
@@ -205,6 +231,17 @@ impl World {
             }
             _ => chosen.truncate(2 + random.below(3)),
         }
+        let chosen: Vec<&str> = chosen.into_iter().map(|binding| binding.name).collect();
+        self.place_on(random, number, &chosen).await
+    }
+
+    /// Lays the entity out over these backends (what none of them can do goes to memory), writes the rows, and here and
+    /// there rows that the owner does not have.
+    ///
+    /// # Errors
+    /// What the backends say.
+    pub async fn place_on(&mut self, random: &mut Random, number: usize, on: &[&str]) -> Result<()> {
+        let mut chosen: Vec<&Binding> = self.bindings.iter().filter(|binding| on.contains(&binding.name)).collect();
         let mut fields = Vec::new();
         for (name, logical, nullable, metric) in FIELDS {
             let mut places: Vec<PlacementSchema> = Vec::new();
