@@ -4,7 +4,7 @@
 
 use heavenbase::backends::OneOf;
 use heavenbase::prelude::*;
-use heavenbase_examples::films;
+use heavenbase_examples::{films, show};
 
 #[derive(Layout)]
 struct Library {
@@ -44,7 +44,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     println!("{}", found.explain()?);
 
-    let rebuilt = ws.rebuild::<Film>("search", |rows| println!("  {rows} rows copied")).await?;
+    let rebuilt = ws.rebuild::<Film>("search", show).await?;
     println!("{rebuilt} rows; audit finds {} things wrong", ws.audit::<Film>().await?.findings.len());
     Ok(())
 }

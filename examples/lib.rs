@@ -1,6 +1,7 @@
 //! What the examples share: the film table, and a feature hash in the place of a model.
 
 use heavenbase::prelude::*;
+use heavenbase::workspace::Progress;
 
 /// One line of `examples/data/films.jsonl`.
 #[derive(Clone, Debug, serde::Deserialize, serde::Serialize)]
@@ -58,4 +59,18 @@ pub fn feature_hash<const N: usize>(text: &str) -> Vector<N> {
         numbers[0] = 1.0;
     }
     Vector::from(numbers)
+}
+
+/// Draws how far a rebuild is as a bar, on one line of the terminal.
+pub fn show(progress: Progress) {
+    use std::io::Write as _;
+    const WIDTH: u64 = 40;
+    let done = (progress.rows * WIDTH).checked_div(progress.of).unwrap_or(WIDTH).min(WIDTH) as usize;
+    let bar = format!("[{}{}]", "#".repeat(done), " ".repeat(WIDTH as usize - done));
+    print!("\r{bar} {} of {} rows", progress.rows, progress.of);
+    if progress.rows >= progress.of {
+        println!();
+    }
+    // Nothing is lost when a terminal cannot be drawn on.
+    let _ = std::io::stdout().flush();
 }

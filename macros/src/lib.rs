@@ -81,6 +81,7 @@ pub fn derive_layout(input: TokenStream) -> TokenStream {
 /// | `#[decimal(precision = 12, scale = 2)]` | the digits of a decimal, all of them and those after the point |
 /// | `#[default]`, `#[default(expression)]` | the value in rows that were written before the field existed; a text literal may stand for a `String` |
 /// | `#[compute(path::to::function)]` | computed when the row is written, by a `fn(&Self) -> Type`; what the struct holds is ignored |
+/// | `#[compute(embed, from(title, body))]` | of a vector: embedded from these text fields when they change, by the workspace's embedder `default`; `embed = "name"` by another |
 /// | `#[id(column = "orderkey", as = i64)]` | on `object_id`: the key column of the existing table (`object_id` otherwise), and what it holds: `String` (otherwise), `i64` or `Uuid` |
 /// | `#[id(from(a, b))]` | on `object_id`: a row without an id gets one that follows from these fields |
 ///

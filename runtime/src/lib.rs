@@ -10,6 +10,7 @@ pub mod __private;
 pub mod backends;
 pub mod capability;
 pub mod driver;
+pub mod embedding;
 pub mod error;
 pub mod exec;
 pub mod filter;

@@ -16,10 +16,12 @@ pub use crate::capability::op::metric;
 pub use crate::capability::{class, placement};
 pub use crate::error::Result;
 pub use crate::query::{
-    DefaultPlacement, Entity, Field, FieldRef, HasBackend, HasCopy, Layout, Name, NameText, Projection, RowCursor, ScanOfEveryRow, Scanned,
-    Score, Slot, Writable,
+    DefaultPlacement, Embedded, Entity, Field, FieldRef, HasBackend, HasCopy, Layout, Name, NameText, Projection, RowCursor,
+    ScanOfEveryRow, Scanned, Score, Slot, Writable,
 };
-pub use crate::schema::{Binding, EntitySchema, ExistingTable, FieldSchema, IdSource, Index, KeyKind, LayoutEntry, PlacementSchema};
+pub use crate::schema::{
+    Binding, EmbeddingSchema, EntitySchema, ExistingTable, FieldSchema, IdSource, Index, KeyKind, LayoutEntry, PlacementSchema,
+};
 pub use crate::types::{Id, ListItem, Logical, LogicalType, Metric, Mismatch, Named, Operand, Value};
 
 use crate::backends::{Connect, MapsTables};
@@ -114,6 +116,27 @@ pub fn takes_decimal<C: TakesDecimal>() {}
 
 /// Fields of this class are searched by a metric.
 pub fn takes_metric<C: TakesMetric>() {}
+
+/// Fields of this class are embedded.
+pub fn takes_embedding<C: TakesEmbedding>() {}
+
+/// Fields of this class have a text to embed.
+pub fn embeds<C: Embeds>() {}
+
+/// A class that `#[compute(embed, …)]` speaks of.
+#[diagnostic::on_unimplemented(message = "`embed` is for `Vector` fields, this is a `{Self}`", label = "not on a vector field")]
+pub trait TakesEmbedding {}
+#[diagnostic::do_not_recommend]
+impl TakesEmbedding for class::Vector {}
+
+/// A class whose values are embedded.
+#[diagnostic::on_unimplemented(
+    message = "an embedding is made from text, this is a `{Self}`",
+    label = "not a text field: embed a text that is computed from it, `#[compute(path::to::function)]`"
+)]
+pub trait Embeds {}
+#[diagnostic::do_not_recommend]
+impl Embeds for class::Text {}
 
 /// A class that `#[text]` speaks of.
 #[diagnostic::on_unimplemented(message = "`#[text]` is for text fields, this is a `{Self}`", label = "not a text field")]

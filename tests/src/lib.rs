@@ -7,6 +7,8 @@
 pub mod backends;
 pub mod conformance;
 pub mod data;
+pub mod embedder;
+pub mod http;
 pub mod instrumented;
 #[cfg(feature = "_paper")]
 pub mod judged;

@@ -183,7 +183,7 @@ async fn a_copy_is_searched_by_its_handle_and_rebuilt_from_the_truth() -> Result
     ws.update("i00007", Item::TITLE.set("other")).await?;
     assert_eq!(ws.query::<Item>().filter(copy.matches("other")).ids().await?, [Id::from("i00007")]);
     let mut heard = 0;
-    assert_eq!(ws.rebuild::<Item>("side", |rows| heard = rows).await?, 10);
+    assert_eq!(ws.rebuild::<Item>("side", |progress| heard = progress.rows).await?, 10);
     assert_eq!(heard, 10);
     assert!(ws.audit::<Item>().await?.is_clean());
     assert_eq!(ws.rebuild::<Item>("main", |_| {}).await.expect_err("no copy there").kind(), ErrorKind::InvalidQuery);

@@ -1,4 +1,4 @@
-// A path to a function.
+// A path to a function, or `embed` with its sources.
 use heavenbase::prelude::*;
 use heavenbase_ui_tests::Shop;
 

@@ -71,6 +71,12 @@ pub struct Thing {
     #[store(to = "a_name_of_24_characters_", metric = "dot", index = hnsw(m = 16, ef_construction = 64))]
     #[store(to = "main", copy)]
     embedding: Option<Vector<3>>,
+    #[compute(embed, from(title, r#type))]
+    meaning: Option<Vector<3>>,
+    #[compute(embed = "another", from(isbn_text, isbn))]
+    #[store(to = "a_name_of_24_characters_")]
+    #[store(to = "main", copy)]
+    other_meaning: Vector<4>,
     next: Option<Ref<Thing>>,
     others: Vec<Ref<Other>>,
 }
@@ -130,6 +136,9 @@ pub struct Card {
 fn main() {
     let _ = Query::<Thing>::new().filter(Thing::TYPE.on(Shop::A_NAME_OF_24_CHARACTERS).contains("a")).select_as::<Card>();
     let _ = Query::<Thing>::new().near(Thing::EMBEDDING, &[1.0, 0.0, 0.0], 3);
+    let _ = Query::<Thing>::new().near_text(Thing::MEANING, "round", 3);
+    let _ = Query::<Thing>::new().near_text(Thing::OTHER_MEANING.on(Shop::MAIN), "round", 3);
+    let _ = Query::<Thing>::new().hybrid([near_text(Thing::OTHER_MEANING, "round"), matching(Thing::TYPE, "round")], 3);
     let _ = Query::<Thing>::new().filter(Thing::SHAPES.has(Shape::Square) & Thing::ISBN.eq(Isbn(String::new())));
     let _ = Query::<Mark>::new().filter(Mark::OBJECT_ID.eq("a"));
     let _ = (Other::THING.eq("a"), Thing::OTHERS.has("b"));

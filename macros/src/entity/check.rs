@@ -32,6 +32,14 @@ pub fn check(model: &mut EntityModel, errors: &mut Errors) {
     for name in &model.id_from {
         named(model, name, errors);
     }
+    for embed in model.fields.iter().filter_map(FieldModel::embed) {
+        for (position, name) in embed.from.iter().enumerate() {
+            if embed.from[..position].contains(name) {
+                errors.at(name.span(), format!("`{name}` is given twice"));
+            }
+            named(model, name, errors);
+        }
+    }
     match &model.table {
         Some(_) => existing(model, errors),
         None => {
@@ -73,6 +81,11 @@ fn existing(model: &EntityModel, errors: &mut Errors) {
         if !model.read_only && model.key.column.as_ref().is_some_and(|column| column.value() == field.stored_as()) {
             let why = "the key's column is written as the id: leave the field out, or mark the entity `read_only`";
             errors.at(field.stored_name.as_ref().map_or_else(|| field.ident.span(), syn::LitStr::span), why);
+        }
+        if let Some(embed) = field.embed() {
+            let why = "an embedding has a digest of its sources beside it, and nothing is made in a table that exists already: compute the \
+                       vector outside, or store it in an entity of its own";
+            errors.at(embed.span, why);
         }
         if field.default.is_some() {
             errors.at(field.ident.span(), "a default is of rows from before a field: in a table that exists already write `Option`");

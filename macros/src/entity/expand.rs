@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::LitStr;
 use syn::spanned::Spanned;
 
-use super::model::{DecimalModel, DefaultModel, EntityModel, FieldModel, StoreModel, TextModel};
+use super::model::{ComputeModel, DecimalModel, DefaultModel, EmbedModel, EntityModel, FieldModel, StoreModel, TextModel};
 use crate::names::{name_alias, name_type};
 
 /// The impls of an entity.
@@ -21,9 +21,10 @@ pub fn expand(model: &EntityModel) -> TokenStream {
     let schema = schema(model);
     let names = names(model);
     let constants = fields.iter().filter_map(|field| constant(field, &entity));
-    let copies = fields.iter().filter(|field| has_copies(field)).map(copies);
-    let checks = fields.iter().map(|field| checks(field, model.read_only));
-    let writes = fields.iter().map(write);
+    let copies = fields.iter().filter(|field| is_marked(field)).map(copies);
+    let checks = fields.iter().map(|field| checks(field, model));
+    // The digests come after the fields of the struct: reading a row passes them over.
+    let writes = fields.iter().map(write).chain(fields.iter().filter(|f| f.embed().is_some()).map(|_| null()));
     let owner = name_alias(&model.owner_name(), model.owner.as_ref().map_or_else(Span::call_site, LitStr::span));
     let owner_check = model.owner.as_ref().map(|literal| quote_spanned!(literal.span()=> layout.on::<#owner, _>();));
     let (id, decode) = match model.id {
@@ -109,7 +110,8 @@ fn names(model: &EntityModel) -> impl Iterator<Item = TokenStream> {
 
 fn schema(model: &EntityModel) -> TokenStream {
     let EntityModel { name, .. } = model;
-    let fields = model.fields.iter().map(field_schema);
+    let embedded = model.fields.iter().filter(|field| field.embed().is_some());
+    let fields = model.fields.iter().map(field_schema).chain(embedded.map(digest_schema));
     let mut rest = Vec::new();
     if !model.id_from.is_empty() {
         let names = model.id_from.iter().map(bare);
@@ -177,10 +179,26 @@ fn field_schema(field: &FieldModel) -> TokenStream {
             #to_value(&default)
         })));
     }
-    if field.compute.is_some() {
-        schema.extend(quote!(.computed()));
+    match &field.compute {
+        Some(ComputeModel::Function(_)) => schema.extend(quote!(.computed())),
+        Some(ComputeModel::Embed(EmbedModel { embedder, from, .. })) => {
+            let embedder = embedder.as_ref().map_or_else(|| DEFAULT_EMBEDDER.to_owned(), LitStr::value);
+            let (sources, digest) = (from.iter().map(bare), field.digest_name());
+            schema.extend(quote!(.embedded(__hb::EmbeddingSchema { embedder: #embedder, sources: &[#(#sources),*], digest: #digest })));
+        }
+        None => {}
     }
     schema
+}
+
+/// The embedder of an attribute that names none.
+const DEFAULT_EMBEDDER: &str = "default";
+
+/// The hidden field beside an embedding.
+fn digest_schema(field: &FieldModel) -> TokenStream {
+    let backend = name_alias(&field.stores[0].backend(), Span::call_site());
+    let name = field.digest_name();
+    quote!(__hb::FieldSchema::digest(#name, __hb::at::<#backend, __hb::placement::InlineColumn>()))
 }
 
 fn placement_schema(field: &FieldModel, store: &StoreModel) -> TokenStream {
@@ -212,11 +230,12 @@ fn placement_type(field: &FieldModel, store: &StoreModel) -> TokenStream {
     }
 }
 
-fn has_copies(field: &FieldModel) -> bool {
-    field.stores.len() > 1 && field.constant.is_some()
+/// Whether there is something to know of a field that its type does not say: copies, an embedder.
+fn is_marked(field: &FieldModel) -> bool {
+    (field.stores.len() > 1 || field.embed().is_some()) && field.constant.is_some()
 }
 
-/// The name of the hidden type that knows a field's copies.
+/// The name of the hidden type that knows a field's copies, and whether it has an embedder.
 fn copies_type(field: &FieldModel) -> Ident {
     quote::format_ident!("__Copies_{}", field.name, span = Span::call_site())
 }
@@ -227,7 +246,7 @@ fn constant(field: &FieldModel, entity: &TokenStream) -> Option<TokenStream> {
     let truth = &field.stores[0];
     let backend = name_alias(&truth.backend(), truth.backend_span());
     let placement = placement_type(field, truth);
-    let copies = has_copies(field).then(|| copies_type(field)).map(|copies| quote!(, #copies));
+    let copies = is_marked(field).then(|| copies_type(field)).map(|copies| quote!(, #copies));
     let new = ty.new_field(&quote!(#entity, #ty, #backend, #placement #copies), name);
     let doc = format!("The field `{name}`.");
     let gap = (!docs.is_empty()).then(|| quote!(#[doc = ""]));
@@ -247,11 +266,13 @@ fn copies(field: &FieldModel) -> TokenStream {
         let placement = placement_type(field, store);
         quote!(#[diagnostic::do_not_recommend] impl __hb::HasCopy<#backend> for #marker { type Placement = #placement; })
     });
+    let embedded = field.embed().map(|_| quote!(#[diagnostic::do_not_recommend] impl __hb::Embedded for #marker {}));
     quote! {
         #[doc(hidden)]
         #[allow(missing_debug_implementations)]
         pub struct #marker;
         #(#impls)*
+        #embedded
     }
 }
 
@@ -269,11 +290,17 @@ fn default_value(field: &FieldModel) -> Option<TokenStream> {
     })
 }
 
+fn null() -> TokenStream {
+    quote!(values.push(__hb::Value::Null);)
+}
+
 fn write(field: &FieldModel) -> TokenStream {
     let FieldModel { ident, ty, .. } = field;
     let to_value = ty.logical("to_value");
     match &field.compute {
-        Some(function) => quote_spanned!(function.span()=> values.push(#to_value(&#function(self)));),
+        Some(ComputeModel::Function(function)) => quote_spanned!(function.span()=> values.push(#to_value(&#function(self)));),
+        // The workspace has the embedder.
+        Some(ComputeModel::Embed(_)) => null(),
         None => quote!(values.push(#to_value(&self.#ident));),
     }
 }
@@ -295,7 +322,7 @@ fn variable(field: &FieldModel) -> Ident {
 }
 
 /// Calls whose bounds are the capability questions of a field, each spanned on what the user wrote.
-fn checks(field: &FieldModel, read_only: bool) -> TokenStream {
+fn checks(field: &FieldModel, model: &EntityModel) -> TokenStream {
     let ty = &field.ty;
     let class = ty.logical("Class");
     let stores = field.stores.iter().map(|store| {
@@ -303,7 +330,7 @@ fn checks(field: &FieldModel, read_only: bool) -> TokenStream {
         let backend = name_alias(&store.backend(), span);
         let placement = placement_type(field, store);
         let on = quote_spanned!(span=> layout.on::<#backend, _>());
-        let writes = (!read_only).then(|| quote_spanned!(span=> .writes()));
+        let writes = (!model.read_only).then(|| quote_spanned!(span=> .writes()));
         let stores = quote_spanned!(ty.span()=> .stores::<#class, #placement>());
         let ranks = store.metric.as_ref().map(|metric| {
             let variant = Ident::new(metric.variant, metric.span);
@@ -314,5 +341,19 @@ fn checks(field: &FieldModel, read_only: bool) -> TokenStream {
     let text = field.text.as_ref().map(|text| quote_spanned!(text.span=> __hb::takes_text::<#class>();));
     let decimal = field.decimal.as_ref().map(|decimal| quote_spanned!(decimal.span=> __hb::takes_decimal::<#class>();));
     let metric = field.stores[0].metric.as_ref().map(|metric| quote_spanned!(metric.span=> __hb::takes_metric::<#class>();));
-    quote!(#(#stores)* #text #decimal #metric)
+    let embed = field.embed().map(|embed| {
+        let span = embed.span;
+        let backend = name_alias(&field.stores[0].backend(), span);
+        let sources = embed.from.iter().filter_map(|name| {
+            let source = model.fields.iter().find(|other| other.ident == name)?;
+            let class = source.ty.logical("Class");
+            Some(quote_spanned!(name.span()=> __hb::embeds::<#class>();))
+        });
+        quote_spanned! {span=>
+            __hb::takes_embedding::<#class>();
+            layout.on::<#backend, _>().stores::<__hb::class::Text, __hb::placement::InlineColumn>();
+            #(#sources)*
+        }
+    });
+    quote!(#(#stores)* #text #decimal #metric #embed)
 }

@@ -2,7 +2,7 @@ use heck::ToShoutySnakeCase;
 use syn::ext::IdentExt;
 use syn::{Attribute, Field, Ident, LitInt, Meta};
 
-use super::model::{DecimalModel, DefaultModel, FieldModel, TextModel};
+use super::model::{ComputeModel, DecimalModel, DefaultModel, EmbedModel, FieldModel, TextModel};
 use super::store;
 use crate::attributes::{only, read_keys};
 use crate::errors::Errors;
@@ -42,7 +42,7 @@ pub fn parse<'a>(field: &'a Field, ident: &'a Ident, errors: &mut Errors) -> Fie
         text: only(&field.attrs, "text", errors).and_then(|a| text(a, errors)),
         decimal: only(&field.attrs, "decimal", errors).and_then(|a| decimal(a, errors)),
         default,
-        compute: only(&field.attrs, "compute", errors).and_then(|a| errors.keep(compute(a))),
+        compute: only(&field.attrs, "compute", errors).and_then(|a| compute(a, errors)),
         name,
     }
 }
@@ -130,10 +130,44 @@ fn default(attribute: &Attribute, errors: &mut Errors) -> Option<DefaultModel> {
     }
 }
 
-fn compute(attribute: &Attribute) -> syn::Result<syn::Path> {
-    const USE: &str = "write `#[compute(path::to::function)]`: a function from the entity to the field's type";
-    match &attribute.meta {
-        Meta::List(_) => attribute.parse_args().map_err(|e| syn::Error::new(e.span(), USE)),
-        _ => Err(syn::Error::new_spanned(attribute, USE)),
+fn compute(attribute: &Attribute, errors: &mut Errors) -> Option<ComputeModel> {
+    const USE: &str = "write `#[compute(path::to::function)]`, a function from the entity to the field's type, or \
+                       `#[compute(embed, from(title, body))]`, which embeds the text of other fields";
+    let Meta::List(list) = &attribute.meta else {
+        errors.on(attribute, USE);
+        return None;
+    };
+    let mut tokens = list.tokens.clone().into_iter();
+    let embeds = matches!(tokens.next(), Some(proc_macro2::TokenTree::Ident(first)) if first == "embed")
+        // `embed::of` is the path of a function.
+        && !matches!(tokens.next(), Some(proc_macro2::TokenTree::Punct(next)) if next.as_char() == ':');
+    if embeds {
+        return Some(ComputeModel::Embed(embed(attribute, errors)));
     }
+    errors.keep(attribute.parse_args().map_err(|e| syn::Error::new(e.span(), USE))).map(ComputeModel::Function)
+}
+
+fn embed(attribute: &Attribute, errors: &mut Errors) -> EmbedModel {
+    let mut model = EmbedModel { span: span_of(attribute), embedder: None, from: Vec::new() };
+    let mut from_seen = false;
+    read_keys(attribute, &["embed", "from"], &[], errors, |key| {
+        if key.ident == "embed" {
+            model.span = key.span();
+            if key.has_value() {
+                model.embedder = Some(key.text()?);
+            } else {
+                key.alone()?;
+            }
+            return Ok(());
+        }
+        from_seen = true;
+        model.from = key.names()?;
+        Ok(())
+    });
+    if !from_seen {
+        let why = "`embed` takes the fields whose text it embeds: `#[compute(embed, from(title, body))]`; a function of this name is \
+                   `self::embed`";
+        errors.at(model.span, why);
+    }
+    model
 }

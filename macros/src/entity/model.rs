@@ -70,15 +70,45 @@ pub struct FieldModel<'a> {
     pub text: Option<TextModel>,
     pub decimal: Option<DecimalModel>,
     pub default: Option<DefaultModel>,
-    /// The function that computes it.
-    pub compute: Option<Path>,
+    /// What computes it.
+    pub compute: Option<ComputeModel>,
 }
 
 impl FieldModel<'_> {
+    /// What embeds it, if it is an embedding.
+    pub fn embed(&self) -> Option<&EmbedModel> {
+        match &self.compute {
+            Some(ComputeModel::Embed(embed)) => Some(embed),
+            _ => None,
+        }
+    }
+
+    /// The name of the hidden field beside an embedding. No field of the user's has such a name: `_hb` is the runtime's.
+    pub fn digest_name(&self) -> String {
+        format!("_hb_digest_{}", self.name)
+    }
+
     /// The name in storage.
     pub fn stored_as(&self) -> String {
         self.stored_name.as_ref().map_or_else(|| self.name.clone(), LitStr::value)
     }
+}
+
+/// `#[compute(…)]`.
+pub enum ComputeModel {
+    /// `#[compute(path::to::function)]`.
+    Function(Path),
+    /// `#[compute(embed, from(title, body))]`.
+    Embed(EmbedModel),
+}
+
+/// `embed, from(title, body)`, or `embed = "model", from(…)`.
+pub struct EmbedModel {
+    pub span: Span,
+    /// The embedder's name in the workspace; that of the default one when absent.
+    pub embedder: Option<LitStr>,
+    /// The fields whose text is embedded.
+    pub from: Vec<Ident>,
 }
 
 /// `#[text(max = 255)]`.

@@ -27,6 +27,8 @@ fn a_right_entity_gives_no_message() {
         #[decimal(precision = 28, scale = 0)] #[default(Decimal::ONE)] price: Decimal,
         #[default] #[compute(crate::length)] r#type: i64,
         #[serde(default)] #[doc = "x"] other: bool,
+        #[compute(embed = "large", from(title, r#type))] meaning: Option<Vector<3>>,
+        #[compute(embed::of)] hash: i64,
     "#;
     assert_eq!(messages(", index(tags, r#type), name = \"x\", read_only,", fields), [] as [&str; 0]);
 }
@@ -58,7 +60,21 @@ fn each_mistake_in_a_field_gives_its_message() {
         (r#"#[decimal(precision = 3, scale = 4)] a: Decimal"#, "4 digits after the point do not fit into 3 digits"),
         (r#"#[decimal(precision = 99, scale = 4)] a: Decimal"#, "`precision` is a number of digits, at most 28"),
         (r#"#[default = 3] a: i64"#, "write `#[default]` or `#[default(expression)]`"),
-        (r#"#[compute] a: i64"#, "write `#[compute(path::to::function)]`: a function from the entity to the field's type"),
+        (
+            r#"#[compute] a: i64"#,
+            "write `#[compute(path::to::function)]`, a function from the entity to the field's type, or `#[compute(embed, from(title, body))]`, \
+             which embeds the text of other fields",
+        ),
+        (
+            r#"#[compute(embed)] a: Vector<3>"#,
+            "`embed` takes the fields whose text it embeds: `#[compute(embed, from(title, body))]`; a function of this name is `self::embed`",
+        ),
+        (r#"#[compute(embed, from())] a: Vector<3>"#, "`from` names no field"),
+        (r#"#[compute(embed, from)] a: Vector<3>"#, "`from` takes a list of fields: `from(a, b)`"),
+        (r#"#[compute(embed, from(b))] a: Vector<3>"#, "no field `b`: expected one of `a`"),
+        (r#"b: String, #[compute(embed, from(b, b))] a: Vector<3>"#, "`b` is given twice"),
+        (r#"b: String, #[compute(embed = x, from(b))] a: Vector<3>"#, "`embed` takes a text: `embed = \"…\"`"),
+        (r#"b: String, #[compute(embed, of(b), from(b))] a: Vector<3>"#, "unknown key `of`: expected one of `embed`, `from`"),
         (r#"#[id(from(b))] a: i64"#, "`#[id]` stands on `object_id`"),
         (r#"#[default] #[store(default)] a: i64"#, "`a` has two defaults: `#[default]` and that of `#[store]`"),
         (r#"#[store(to = "a")] #[store(to = "b", copy, default = 3)] a: i64"#, "a field has one default: say it in the first `#[store]`"),
@@ -127,6 +143,11 @@ fn each_mistake_of_the_whole_gives_its_message() {
         (
             "#[entity(layout = Shop, table = \"t\")] struct A { object_id: Id, #[store(to = \"a\")] #[store(to = \"b\", copy)] b: i64 }",
             "every field of a table that exists already lies in it: give fields of other backends an entity of their own",
+        ),
+        (
+            "#[entity(layout = Shop, table = \"t\")] struct A { object_id: Id, b: String, #[compute(embed, from(b))] c: Vector<3> }",
+            "an embedding has a digest of its sources beside it, and nothing is made in a table that exists already: compute the vector \
+             outside, or store it in an entity of its own",
         ),
         (
             "#[entity(layout = Shop, table = \"t\")] struct A { object_id: Id, #[default] b: i64 }",

@@ -165,6 +165,19 @@ fn family(logical: &LogicalType, value: &Value) -> bool {
     }
 }
 
+/// A vector in the place of a text's that is not embedded yet.
+pub(super) fn stand_in(field: &FieldRef, target: &Target) -> Result<Vec<f32>> {
+    let (_, column) = column(field, target)?;
+    let schema = target.routing.entity.fields.get(column.field);
+    let (Some(LogicalType::Vector(n)), Some(_)) = (schema.map(|f| f.logical), schema.and_then(|f| f.embedding)) else {
+        let why = "near_text needs a field with an embedder: `#[compute(embed, from(…))]`, or near with a vector";
+        return Err(invalid(why).of_entity(target.routing.entity.name).at_field(field.name.to_string()));
+    };
+    let mut vector = vec![0.0; n as usize];
+    vector.iter_mut().take(1).for_each(|first| *first = 1.0);
+    Ok(vector)
+}
+
 /// Checks what a vector search starts from.
 pub(super) fn vector(numbers: &[f32], column: &Column, k: usize) -> Result<Metric> {
     let LogicalType::Vector(n) = column.logical else { return Err(invalid(format!("near needs a vector field, not {}", column.logical))) };

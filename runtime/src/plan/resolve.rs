@@ -129,10 +129,9 @@ impl Plan {
         let outputs = match (&spec.aggregate, &spec.select) {
             (Some(_), _) => Vec::new(),
             (None, Some(fields)) => fields.iter().map(|f| output(f, target)).collect::<Result<_>>()?,
-            (None, None) => (0..entity.fields.len())
-                .filter_map(|f| target.locate(f, None))
-                .map(|(part, column)| Output::Column { part, column })
-                .collect(),
+            (None, None) => {
+                (0..entity.visible()).filter_map(|f| target.locate(f, None)).map(|(part, column)| Output::Column { part, column }).collect()
+            }
         };
         let order =
             spec.order.iter().map(|o| sortable(&o.field, target, spec.scan).map(|key| PlannedOrder { key, descending: o.descending }));
@@ -210,6 +209,12 @@ fn search(spec: &SearchSpec, query: &QuerySpec, target: &Target, prefer: usize) 
             let column = position(target, part, column.field);
             Ok(PlannedSearch::Near { part, column, vector: vector.as_slice().into(), metric, k: *k })
         }
+        // The text has no vector before it is embedded, and then the query is planned again: until then some vector stands
+        // in for it, so that all else is checked and explained.
+        SearchSpec::NearText { field, k, .. } => {
+            let vector = check::stand_in(field, target)?;
+            search(&SearchSpec::Near { field: field.clone(), vector, k: *k }, query, target, prefer)
+        }
         SearchSpec::Matches { field, text, k } => {
             check::k_in_bounds(*k).map_err(|e| named(field, e))?;
             let test = Test {
@@ -231,6 +236,7 @@ fn search(spec: &SearchSpec, query: &QuerySpec, target: &Target, prefer: usize) 
             let depth = hybrid_depth(*k);
             let deep = |s: &SearchSpec| match s.clone() {
                 SearchSpec::Near { field, vector, k } => Ok(SearchSpec::Near { field, vector, k: k.max(depth) }),
+                SearchSpec::NearText { field, text, k } => Ok(SearchSpec::NearText { field, text, k: k.max(depth) }),
                 SearchSpec::Matches { field, text, k } => Ok(SearchSpec::Matches { field, text, k: k.max(depth) }),
                 SearchSpec::Hybrid { .. } => Err(Error::new(ErrorKind::InvalidQuery, "hybrid searches cannot be nested")),
             };

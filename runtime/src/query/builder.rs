@@ -1,8 +1,8 @@
 use std::marker::PhantomData;
 
 use super::{
-    AggregateSpec, Entity, Field, GroupKeys, HasBackend, Having, KindOf, Measures, Order, Predicate, Projection, QuerySpec, RowCursor,
-    SearchSpec, Selection,
+    AggregateSpec, Embedded, Entity, Field, GroupKeys, HasBackend, Having, KindOf, Measures, Order, Predicate, Projection, QuerySpec,
+    RowCursor, SearchSpec, Selection,
 };
 use crate::capability::{Runs, op};
 use crate::error::Result;
@@ -131,6 +131,32 @@ impl<E: Entity, Out, W> Query<E, Out, W> {
         self
     }
 
+    /// [`near`](Query::near) from a text instead of a vector: the field's embedder turns it into one when the query runs.
+    /// The query carries the text.
+    ///
+    /// ```
+    /// use heavenbase::prelude::*;
+    /// # #[derive(Layout)]
+    /// # struct Shop { main: InMem }
+    /// #[derive(Entity)]
+    /// #[entity(layout = Shop)]
+    /// struct Product {
+    ///     object_id: Id,
+    ///     title: String,
+    ///     #[compute(embed, from(title))]
+    ///     embedding: Option<Vector<384>>,
+    /// }
+    ///
+    /// let query = Query::<Product>::new().near_text(Product::EMBEDDING, "a desk of oak", 10);
+    /// # let _ = query;
+    /// ```
+    #[rustfmt::skip]
+    pub fn near_text<T: Logical, N, P, C: Embedded>(mut self, field: Field<E, T, N, P, C>, text: impl Into<String>, k: usize) -> Self
+    where E::Layout: HasBackend<N>, KindOf<E, N>: Runs<op::Near, T::Class, P> {
+        self.spec.search = Some(SearchSpec::NearText { field: field.reference(), text: text.into(), k });
+        self
+    }
+
     /// The `k` rows whose text matches best, best first: every word must occur; scores by
     /// [`text_score`](crate::exec::text_score).
     #[rustfmt::skip]
@@ -190,7 +216,7 @@ impl<E: Entity, Out, W> Query<E, Out, W> {
     }
 }
 
-/// One search of a hybrid: see [`near`] and [`matching`].
+/// One search of a hybrid: see [`near`], [`near_text`] and [`matching`].
 pub struct Ranked<E> {
     spec: SearchSpec,
     of: PhantomData<fn() -> E>,
@@ -207,6 +233,14 @@ impl<E> std::fmt::Debug for Ranked<E> {
 pub fn near<E: Entity, T: Logical, N, P, C>(field: Field<E, T, N, P, C>, vector: &T::Probe) -> Ranked<E>
 where E::Layout: HasBackend<N>, KindOf<E, N>: Runs<op::Near, T::Class, P> {
     Ranked { spec: SearchSpec::Near { field: field.reference(), vector: vector.as_ref().to_vec(), k: 0 }, of: PhantomData }
+}
+
+/// The rows whose vectors are nearest to a text's, as one search of a [`hybrid`](Query::hybrid): see
+/// [`Query::near_text`].
+#[rustfmt::skip]
+pub fn near_text<E: Entity, T: Logical, N, P, C: Embedded>(field: Field<E, T, N, P, C>, text: impl Into<String>) -> Ranked<E>
+where E::Layout: HasBackend<N>, KindOf<E, N>: Runs<op::Near, T::Class, P> {
+    Ranked { spec: SearchSpec::NearText { field: field.reference(), text: text.into(), k: 0 }, of: PhantomData }
 }
 
 /// The rows whose text matches best, as one search of a [`hybrid`](Query::hybrid).

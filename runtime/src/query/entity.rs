@@ -102,6 +102,13 @@ pub trait HasCopy<N> {
     type Placement;
 }
 
+/// A vector field that an embedder computes. Derived.
+#[diagnostic::on_unimplemented(
+    message = "the field has no embedder to turn a text into a vector",
+    label = "no embedder: add `#[compute(embed, from(…))]` to the field, or search by a vector with `near`"
+)]
+pub trait Embedded {}
+
 /// The copies of a field that has none.
 #[derive(Debug)]
 pub struct NoCopies;

@@ -79,7 +79,7 @@ where
     E::Layout: HasBackend<N>,
 {
     /// The field's copy on another backend.
-    pub const fn on<M, Q>(self, slot: Slot<E::Layout, M>) -> Field<E, T, M, Q> where C: HasCopy<M, Placement = Q> {
+    pub const fn on<M, Q>(self, slot: Slot<E::Layout, M>) -> Field<E, T, M, Q, C> where C: HasCopy<M, Placement = Q> {
         Field { name: self.name, on: Some(slot.name()), scan: false, of: PhantomData }
     }
 

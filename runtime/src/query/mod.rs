@@ -11,8 +11,8 @@ mod selection;
 mod spec;
 
 pub use aggregate::{Aggregated, COUNT, Count, GroupKeys, Having, Measured, Measures};
-pub use builder::{Detached, Query, Ranked, matching, near};
-pub use entity::{Entity, HasBackend, HasCopy, KindOf, Layout, NoCopies, ScanOfEveryRow, Scanned, Writable};
+pub use builder::{Detached, Query, Ranked, matching, near, near_text};
+pub use entity::{Embedded, Entity, HasBackend, HasCopy, KindOf, Layout, NoCopies, ScanOfEveryRow, Scanned, Writable};
 pub use field::{DefaultPlacement, Field, Length, PathValue};
 pub use name::{Name, NameText, Slot};
 pub use predicate::{Order, Predicate};

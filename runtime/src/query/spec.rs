@@ -73,6 +73,15 @@ pub enum SearchSpec {
         /// How many rows.
         k: usize,
     },
+    /// The vectors nearest to that of a text, which the field's embedder computes when the query runs.
+    NearText {
+        /// The vector field.
+        field: FieldRef,
+        /// The text.
+        text: String,
+        /// How many rows.
+        k: usize,
+    },
     /// The texts that match best: by [`text_score`](crate::exec::text_score).
     Matches {
         /// The text field.
@@ -89,6 +98,16 @@ pub enum SearchSpec {
         /// How many rows.
         k: usize,
     },
+}
+
+impl SearchSpec {
+    /// The searches that it consists of: those of a hybrid, else itself.
+    pub(crate) fn singles_mut(&mut self) -> &mut [SearchSpec] {
+        match self {
+            SearchSpec::Hybrid { searches, .. } => searches,
+            single => std::slice::from_mut(single),
+        }
+    }
 }
 
 /// Groups and numbers over the rows.

@@ -8,7 +8,7 @@ use crate::types::{FieldType, LogicalType, Metric, Value};
 pub struct EntitySchema {
     /// The entity's name: the struct's in snake_case, or `#[entity(name = "…")]`.
     pub name: &'static str,
-    /// The fields without `object_id`, in the struct's order.
+    /// The fields without `object_id`, in the struct's order; after them those that the runtime keeps beside them.
     pub fields: &'static [FieldSchema],
     /// Where an id comes from when the caller gives none.
     pub id: IdSource,
@@ -28,6 +28,11 @@ impl EntitySchema {
     /// A schema with nothing but a name and fields: what the derive starts from.
     pub const fn new(name: &'static str, fields: &'static [FieldSchema]) -> Self {
         EntitySchema { name, fields, id: IdSource::Random, owner: None, indexes: &[], uniques: &[], existing: None, read_only: false }
+    }
+
+    /// How many fields the struct has: those that the runtime keeps beside them come after.
+    pub fn visible(&self) -> usize {
+        self.fields.iter().take_while(|f| !f.hidden).count()
     }
 
     /// A field and its position, by name.
@@ -53,19 +58,53 @@ pub struct FieldSchema {
     pub default: Option<fn() -> Value>,
     /// Whether it is computed at write.
     pub computed: bool,
+    /// How it is embedded, if it is an embedding.
+    pub embedding: Option<EmbeddingSchema>,
+    /// Whether the struct does not have it: the runtime keeps it beside another field.
+    pub hidden: bool,
 }
+
+/// How a vector follows from other fields: `#[compute(embed, from(title, body))]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EmbeddingSchema {
+    /// The embedder's name in the workspace; `default` where the attribute gives none.
+    pub embedder: &'static str,
+    /// The fields whose text is embedded, in this order.
+    pub sources: &'static [&'static str],
+    /// The hidden field that holds the digest of what was embedded, and by which model.
+    pub digest: &'static str,
+}
+
+/// Characters of a digest in storage.
+const DIGEST_CHARACTERS: u32 = 32;
 
 // What the derive writes are calls and not struct literals: of ten fields these take the compiler a third of the time.
 impl FieldSchema {
     /// A field, not placed yet.
     pub const fn new(name: &'static str, logical: LogicalType, nullable: bool) -> Self {
-        FieldSchema { name, stored_name: name, logical, nullable, placements: &[], default: None, computed: false }
+        FieldSchema {
+            name,
+            stored_name: name,
+            logical,
+            nullable,
+            placements: &[],
+            default: None,
+            computed: false,
+            embedding: None,
+            hidden: false,
+        }
     }
 
     /// A field of a Rust type, in its places: what the derive starts from.
     pub const fn of(name: &'static str, of: FieldType, placements: &'static [PlacementSchema]) -> Self {
         let FieldType { logical, nullable } = of;
-        FieldSchema { name, stored_name: name, logical, nullable, placements, default: None, computed: false }
+        FieldSchema { placements, ..FieldSchema::new(name, logical, nullable) }
+    }
+
+    /// The hidden field beside an embedding, in the embedding's place.
+    pub const fn digest(name: &'static str, placements: &'static [PlacementSchema]) -> Self {
+        let logical = LogicalType::TEXT.with_text_max(DIGEST_CHARACTERS);
+        FieldSchema { placements, hidden: true, ..FieldSchema::new(name, logical, true) }
     }
 
     /// The same field under another name in storage.
@@ -100,6 +139,14 @@ impl FieldSchema {
     #[must_use]
     pub const fn computed(mut self) -> Self {
         self.computed = true;
+        self
+    }
+
+    /// The same field, embedded from others at write.
+    #[must_use]
+    pub const fn embedded(mut self, embedding: EmbeddingSchema) -> Self {
+        self.computed = true;
+        self.embedding = Some(embedding);
         self
     }
 }

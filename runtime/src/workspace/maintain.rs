@@ -1,69 +1,21 @@
-//! Looking after what is stored: audit finds what does not belong together, repair mends what can be mended, rebuild
-//! refills copies. By chunks, in constant memory.
+//! Looking after what is stored: audit finds what does not belong together, repair mends what can be mended, rebuild makes
+//! anew what follows from other fields. By chunks, in constant memory.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::audit::{Audit, Finding, FindingKind, Walk};
+use super::chunks::next_page;
+use super::refill::{Derived, Follows};
 use super::{Registered, Workspace};
-use crate::driver::{IdLookup, Page, Position, SubQuery, WriteBatch, WriteMode};
+use crate::driver::{WriteBatch, WriteMode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Target;
 use crate::query::{Entity, Layout, Writable};
 use crate::schema::EntitySchema;
-use crate::types::{Id, Value, canonical_key, equal};
-
-/// Rows looked at together.
-const CHUNK: usize = 2048;
-
-/// What is wrong with a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FindingKind {
-    /// A backend has a part whose row the owner does not have.
-    Orphan,
-    /// A backend lacks its part of a row.
-    MissingPart,
-    /// A part is of another version than the owner's.
-    VersionDisagrees,
-    /// A copy differs from the truth.
-    StaleCopy,
-    /// Another row holds the same unique values.
-    NotUnique,
-    /// What is stored cannot be read.
-    Unreadable,
-}
-
-/// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
-    /// What.
-    pub kind: FindingKind,
-    /// Which row.
-    pub id: Id,
-    /// On which backend.
-    pub backend: String,
-    /// Which fields, where it is about fields.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub fields: Vec<String>,
-}
-
-/// What an audit found.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Audit {
-    /// Rows looked at on the owner.
-    pub rows: u64,
-    /// What is wrong.
-    pub findings: Vec<Finding>,
-}
-
-impl Audit {
-    /// Whether nothing is wrong.
-    pub fn is_clean(&self) -> bool {
-        self.findings.is_empty()
-    }
-}
+use crate::types::Id;
 
 /// How far a repair may go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,81 +36,230 @@ pub struct Repaired {
     pub left: Vec<Finding>,
 }
 
+/// How far a rebuild is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Rows looked at.
+    pub rows: u64,
+    /// How many there were at the start: others may write meanwhile.
+    pub of: u64,
+}
+
 impl<L: Layout> Workspace<L> {
-    /// Looks for orphans, missing parts, disagreeing versions, stale copies and broken uniqueness of `E`.
+    /// Looks for orphans, missing parts, disagreeing versions, stale copies and embeddings, and broken uniqueness of `E`.
     ///
     /// # Errors
     /// What the backends say; [`ErrorKind::Unsupported`] for a table that exists already, which has no versions to compare.
     /// Rows that cannot be read are findings where the backend can name them.
     pub async fn audit<E: Entity<Layout = L>>(&self) -> Result<Audit> {
-        let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation("audit");
-        let registered = self.kept(E::SCHEMA).map_err(named)?;
-        audit(&registered).await.map_err(named)
+        let mut findings = Vec::new();
+        let rows = self.audit_each::<E>(|finding| findings.push(finding)).await?;
+        Ok(Audit { rows, findings })
     }
 
-    /// Mends what an audit finds: removes orphans, refills copies; rows that are torn are removed only if asked.
+    /// As [`audit`](Workspace::audit), in constant memory however much is found: each finding is handed over as it comes.
+    /// Gives the number of rows looked at.
+    ///
+    /// ```
+    /// # use heavenbase::prelude::*;
+    /// # #[derive(Layout)]
+    /// # struct Shop { #[layout(default)] main: InMem, search: InMem }
+    /// # #[derive(Entity)]
+    /// # #[entity(layout = Shop)]
+    /// # struct Product { object_id: Id, #[store(to = "main")] #[store(to = "search", copy)] title: String }
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let ws = Workspace::open(Shop { main: InMem::new(), search: InMem::new() }).await?;
+    /// # ws.register::<Product>().await?;
+    /// let mut wrong = 0;
+    /// let rows = ws.audit_each::<Product>(|finding| wrong += 1).await?;
+    /// assert_eq!((rows, wrong), (0, 0));
+    /// # Ok::<(), heavenbase::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
-    /// As [`audit`](Workspace::audit). Safe to repeat: a second repair finds nothing to mend.
-    pub async fn repair<E: Writable + Entity<Layout = L>>(&self, how: Repair) -> Result<Repaired> {
-        let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation("repair");
+    /// As [`audit`](Workspace::audit).
+    pub async fn audit_each<E: Entity<Layout = L>>(&self, mut found: impl FnMut(Finding) + Send) -> Result<u64> {
+        let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation("audit");
         let registered = self.kept(E::SCHEMA).map_err(named)?;
-        let target = &registered.target;
-        let mut done = Repaired::default();
-        for finding in audit(&registered).await.map_err(named)?.findings {
-            let part = target.routing.parts.iter().position(|p| p.backend == finding.backend).unwrap_or(Target::OWNER);
-            let only_copies = target.part(part).columns.iter().all(|c| c.copy);
-            let mended = match finding.kind {
-                FindingKind::Orphan => {
-                    if !how.dry_run {
-                        self.remove(target, part, &finding.id).await.map_err(named)?;
-                    }
-                    true
-                }
-                FindingKind::StaleCopy => {
-                    if !how.dry_run {
-                        self.refill(&registered, part, std::slice::from_ref(&finding.id)).await.map_err(named)?;
-                    }
-                    true
-                }
-                FindingKind::MissingPart | FindingKind::VersionDisagrees if part != Target::OWNER && only_copies => {
-                    if !how.dry_run {
-                        self.refill(&registered, part, std::slice::from_ref(&finding.id)).await.map_err(named)?;
-                    }
-                    true
-                }
-                FindingKind::MissingPart | FindingKind::VersionDisagrees if how.remove_torn_rows => {
-                    if !how.dry_run {
-                        self.delete::<E>(finding.id.clone()).await.map_err(named)?;
-                    }
-                    true
-                }
-                _ => false,
-            };
-            if mended { done.mended.push(finding) } else { done.left.push(finding) }
+        let mut walk = Walk::new(&registered);
+        while let Some(findings) = walk.next().await.map_err(named)? {
+            findings.into_iter().for_each(&mut found);
         }
+        Ok(walk.rows)
+    }
+
+    /// Mends what an audit finds: removes orphans, writes copies and embeddings again, and parts that hold nothing else; rows
+    /// that are torn are removed only if asked.
+    ///
+    /// # Errors
+    /// As [`audit`](Workspace::audit); what an embedder says. Safe to repeat: a second repair finds nothing to mend.
+    pub async fn repair<E: Writable + Entity<Layout = L>>(&self, how: Repair) -> Result<Repaired> {
+        let mut done = Repaired::default();
+        self.repair_each::<E>(how, |finding, mended| if mended { done.mended.push(finding) } else { done.left.push(finding) }).await?;
         Ok(done)
     }
 
-    /// Refills every copy of `E` on a backend from the truth; `progress` hears how many rows are done. Gives their number.
+    /// As [`repair`](Workspace::repair), in constant memory however much is mended: each finding is handed over with whether
+    /// it is mended, or in a dry run would be. Gives the number of rows looked at.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidQuery`] when the backend holds no copy; what the backends say.
-    pub async fn rebuild<E: Writable + Entity<Layout = L>>(&self, backend: &str, mut progress: impl FnMut(u64) + Send) -> Result<u64> {
-        let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation("rebuild");
-        let registered = self.registered(E::SCHEMA).map_err(named)?;
-        let target = &registered.target;
-        let part = target.routing.parts.iter().position(|p| p.backend == backend && p.columns.iter().any(|c| c.copy));
-        let part = part.ok_or_else(|| {
-            named(Error::new(ErrorKind::InvalidQuery, "the backend holds no copy of the entity's fields").with("backend", backend))
-        })?;
-        let (mut after, mut rows) = (None, 0);
-        while let Some(page) = next_page(target, Target::OWNER, Vec::new(), &mut after).await.map_err(named)? {
-            self.refill(&registered, part, &page.ids).await.map_err(named)?;
-            rows += page.len() as u64;
-            progress(rows);
+    /// As [`repair`](Workspace::repair). What was handed over before is done.
+    pub async fn repair_each<E: Writable + Entity<Layout = L>>(
+        &self,
+        how: Repair,
+        mut done: impl FnMut(Finding, bool) + Send,
+    ) -> Result<u64> {
+        let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation("repair");
+        let registered = self.kept(E::SCHEMA).map_err(named)?;
+        let mut walk = Walk::new(&registered);
+        while let Some(findings) = walk.next().await.map_err(named)? {
+            if !findings.is_empty() {
+                self.mend(&registered, walk.derived(), how, findings, &mut done).await.map_err(named)?;
+            }
         }
-        Ok(rows)
+        Ok(walk.rows)
+    }
+
+    /// Mends the findings of one chunk, and says of each whether it is.
+    async fn mend(
+        &self,
+        registered: &Arc<Registered>,
+        derived: &[Derived],
+        how: Repair,
+        findings: Vec<Finding>,
+        done: &mut (impl FnMut(Finding, bool) + Send),
+    ) -> Result<()> {
+        let target = &registered.target;
+        let part_of = |finding: &Finding| target.routing.parts.iter().position(|p| p.backend == finding.backend).unwrap_or(Target::OWNER);
+        let way = |finding: &Finding| match finding.kind {
+            FindingKind::Orphan => Way::Remove,
+            FindingKind::StaleCopy | FindingKind::StaleEmbedding => Way::Refill,
+            FindingKind::MissingPart | FindingKind::VersionDisagrees if derived[part_of(finding)].whole => Way::Refill,
+            FindingKind::MissingPart | FindingKind::VersionDisagrees if how.remove_torn_rows => Way::RemoveRow,
+            _ => Way::Leave,
+        };
+        let ids = |part: usize, wanted: Way| -> Vec<Id> {
+            findings.iter().filter(|f| part_of(f) == part && way(f) == wanted).map(|f| f.id.clone()).collect()
+        };
+        // A dry run takes it that all of this succeeds.
+        let mut right: HashMap<usize, HashSet<Id>> = HashMap::new();
+        if !how.dry_run {
+            // Vectors before their copies.
+            let mut embedded: Vec<(usize, Id)> = Vec::new();
+            for derived in derived.iter().filter(|d| d.embeds()) {
+                let stale = ids(derived.part, Way::Refill);
+                right.insert(derived.part, self.refill(registered, derived, &stale).await?);
+                embedded.extend(stale.into_iter().map(|id| (derived.part, id)));
+            }
+            for derived in derived.iter().filter(|d| !d.embeds()) {
+                let mut stale = ids(derived.part, Way::Refill);
+                stale.extend(
+                    embedded
+                        .iter()
+                        .filter(|(part, id)| copies_of(registered, derived, *part) && !stale.contains(id))
+                        .map(|(_, id)| id.clone())
+                        .collect::<Vec<_>>(),
+                );
+                right.insert(derived.part, self.refill(registered, derived, &stale).await?);
+            }
+            for part in 1..target.len() {
+                self.remove(target, part, ids(part, Way::Remove)).await?;
+            }
+            let torn: Vec<Id> = (0..target.len()).flat_map(|part| ids(part, Way::RemoveRow)).collect();
+            if !torn.is_empty() {
+                self.delete_ids(registered.clone(), torn).await?;
+            }
+        }
+        for finding in findings.iter() {
+            let mended = match way(finding) {
+                Way::Leave => false,
+                Way::Refill if !how.dry_run => right.get(&part_of(finding)).is_some_and(|right| right.contains(&finding.id)),
+                _ => true,
+            };
+            done(finding.clone(), mended);
+        }
+        Ok(())
+    }
+
+    /// Makes anew what `E` has on a backend that follows from other fields: copies from the truth, embeddings from their text
+    /// where that or the model changed. `progress` hears how far it is. Gives the number of rows looked at.
+    ///
+    /// Chunk by chunk in constant memory. What is right is left as it is: after a failure, begin again; it goes past what is done
+    /// as fast as it can be read.
+    ///
+    /// ```
+    /// use heavenbase::prelude::*;
+    ///
+    /// #[derive(Layout)]
+    /// struct Shop {
+    ///     #[layout(default)]
+    ///     main: InMem,
+    ///     search: InMem,
+    /// }
+    ///
+    /// #[derive(Entity)]
+    /// #[entity(layout = Shop)]
+    /// struct Product {
+    ///     object_id: Id,
+    ///     #[store(to = "main")]
+    ///     #[store(to = "search", copy)]
+    ///     title: String,
+    /// }
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// let ws = Workspace::open(Shop { main: InMem::new(), search: InMem::new() }).await?;
+    /// ws.register::<Product>().await?;
+    /// ws.upsert(&Product { object_id: Id::from("e1"), title: "Desk".into() }).await?;
+    /// let rows = ws.rebuild::<Product>("search", |progress| println!("{} of {}", progress.rows, progress.of)).await?;
+    /// assert_eq!(rows, 1);
+    /// # Ok::<(), heavenbase::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidQuery`] when the backend holds nothing of the kind; [`ErrorKind::FracturedRow`] for a row whose parts
+    /// do not belong together, which [`repair`](Workspace::repair) reports; what the backends and the embedders say.
+    pub async fn rebuild<E: Writable + Entity<Layout = L>>(&self, backend: &str, mut progress: impl FnMut(Progress) + Send) -> Result<u64> {
+        let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation("rebuild");
+        let registered = self.kept(E::SCHEMA).map_err(named)?;
+        let target = &registered.target;
+        let part = target.routing.parts.iter().position(|p| p.backend == backend);
+        let derived = part.map(|part| Derived::of(&registered, part)).filter(|derived| !derived.is_empty());
+        let derived = derived.ok_or_else(|| {
+            let why = "the backend holds no copy of the entity's fields, and no embedding";
+            named(Error::new(ErrorKind::InvalidQuery, why).with("backend", backend))
+        })?;
+        let mut done = Progress { rows: 0, of: self.count::<E>().await.map_err(named)? };
+        let mut after = None;
+        while let Some(page) = next_page(target, Target::OWNER, Vec::new(), &mut after).await.map_err(named)? {
+            let mut left = page.ids;
+            // A second look at rows that somebody was writing.
+            for _ in 0..2 {
+                let right = self.refill(&registered, &derived, &left).await.map_err(named)?;
+                done.rows += right.len() as u64;
+                left.retain(|id| !right.contains(id));
+            }
+            done.rows += self.gone(&registered, &mut left).await.map_err(named)?;
+            if let Some(id) = left.first() {
+                let why = "the row's parts do not belong together: `repair` says what can be done";
+                return Err(named(Error::new(ErrorKind::FracturedRow, why).on_backend(backend).with("id", id)));
+            }
+            progress(done);
+        }
+        Ok(done.rows)
+    }
+
+    /// Takes out the rows that were deleted meanwhile; gives how many.
+    async fn gone(&self, registered: &Registered, ids: &mut Vec<Id>) -> Result<u64> {
+        let before = ids.len();
+        if before > 0 {
+            let there = super::chunks::fetch(&registered.target, Target::OWNER, ids, &[]).await?;
+            ids.retain(|id| there.ids.contains(id));
+        }
+        Ok((before - ids.len()) as u64)
     }
 
     /// The entity, when HeavenBase keeps its storage.
@@ -171,164 +272,38 @@ impl<L: Layout> Workspace<L> {
         self.registered(entity)
     }
 
-    async fn remove(&self, target: &Target, part: usize, id: &Id) -> Result<()> {
-        let version = self.inner.clock.next();
-        let batch = WriteBatch {
-            mode: WriteMode::Delete,
-            version,
-            ids: vec![id.clone()],
-            columns: Vec::new(),
-            values: Vec::new(),
-            expected: Vec::new(),
-        };
-        target.driver(part).write(target.part(part), Arc::new(batch)).await.map_err(|e| e.on_backend(target.part(part).backend)).map(drop)
-    }
-
-    /// Writes the copies of some rows again, with the owner's version.
-    async fn refill(&self, registered: &Registered, part: usize, ids: &[Id]) -> Result<()> {
-        let target = &registered.target;
-        let held = target.part(part);
-        let copies: Vec<usize> = (0..held.columns.len()).filter(|c| held.columns[*c].copy).collect();
-        let whole = copies.len() == held.columns.len();
-        let owner = fetch(target, Target::OWNER, ids, &[]).await?;
-        for (row, id) in owner.ids.iter().enumerate() {
-            let mut values = Vec::with_capacity(copies.len());
-            for copy in &copies {
-                values.push(truth(target, held.columns[*copy].field, id).await?);
-            }
-            // The version must be newer to get past the guard; it becomes the row's on every part.
-            let version = self.inner.clock.next().max(owner.versions[row] + 1);
-            let mode = if whole { WriteMode::Upsert } else { WriteMode::Patch };
-            let batch = WriteBatch { mode, version, ids: vec![id.clone()], columns: copies.clone(), values, expected: Vec::new() };
-            let touch = WriteBatch { mode: WriteMode::Patch, columns: Vec::new(), values: Vec::new(), ..batch.clone() };
-            for other in (0..target.len()).filter(|p| *p != part) {
-                target
-                    .driver(other)
-                    .write(target.part(other), Arc::new(touch.clone()))
-                    .await
-                    .map_err(|e| e.on_backend(target.part(other).backend))?;
-            }
-            target.driver(part).write(held, Arc::new(batch)).await.map_err(|e| e.on_backend(held.backend))?;
+    async fn remove(&self, target: &Target, part: usize, ids: Vec<Id>) -> Result<()> {
+        for ids in ids.chunks(target.describe(part).max_batch.max(1)) {
+            let batch = WriteBatch {
+                mode: WriteMode::Delete,
+                version: self.inner.clock.next(),
+                ids: ids.to_vec(),
+                columns: Vec::new(),
+                values: Vec::new(),
+                expected: Vec::new(),
+            };
+            target.driver(part).write(target.part(part), Arc::new(batch)).await.map_err(|e| e.on_backend(target.part(part).backend))?;
         }
         Ok(())
     }
 }
 
-/// The true value of a field of one row.
-async fn truth(target: &Target, field: usize, id: &Id) -> Result<Value> {
-    let (part, column) = target.locate(field, None).ok_or_else(|| Error::new(ErrorKind::Internal, "a field without a first placement"))?;
-    let mut page = fetch(target, part, std::slice::from_ref(id), &[column]).await?;
-    Ok(if page.is_empty() { Value::Null } else { page.row_mut(0)[0].take() })
+/// What is done about a finding.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Remove,
+    Refill,
+    RemoveRow,
+    Leave,
 }
 
-async fn fetch(target: &Target, part: usize, ids: &[Id], columns: &[usize]) -> Result<Page> {
-    let chunk = target.describe(part).max_ids.max(1);
-    let mut all = Page::new(columns.len());
-    for ids in ids.chunks(chunk) {
-        all.append(target.driver(part).fetch(target.part(part), ids, columns).await.map_err(|e| e.on_backend(target.part(part).backend))?);
-    }
-    Ok(all)
-}
-
-/// The next rows of a part in id order.
-async fn next_page(target: &Target, part: usize, columns: Vec<usize>, after: &mut Option<Id>) -> Result<Option<Page>> {
-    let position = after.take().map(|id| Position { keys: Vec::new(), id });
-    let query = SubQuery { columns, after: position, limit: Some(CHUNK), page_rows: CHUNK, ..SubQuery::default() };
-    let blame = |e: Error| e.on_backend(target.part(part).backend);
-    let mut stream = target.driver(part).open(target.part(part).clone(), Arc::new(query)).map_err(blame)?;
-    let mut all: Option<Page> = None;
-    while let Some(page) = stream.next_page().await.map_err(blame)? {
-        match &mut all {
-            None => all = Some(page),
-            Some(all) => all.append(page),
+/// Whether a part holds copies of what is embedded in another.
+fn copies_of(registered: &Registered, derived: &Derived, embedded: usize) -> bool {
+    derived.columns.iter().any(|(_, follows)| match follows {
+        Follows::Copy(field) => {
+            registered.embeddings.iter().any(|e| e.field == *field)
+                && registered.target.locate(*field, None).is_some_and(|(part, _)| part == embedded)
         }
-    }
-    *after = all.as_ref().and_then(|p| p.ids.last().cloned());
-    Ok(all)
-}
-
-async fn audit(registered: &Registered) -> Result<Audit> {
-    let target = &registered.target;
-    let mut report = Audit::default();
-    let groups = target.part(Target::OWNER).unique_groups();
-    let mut columns: Vec<usize> = groups.iter().flatten().copied().collect();
-    columns.sort_unstable();
-    columns.dedup();
-    let mut seen: Vec<HashSet<[u8; 16]>> = vec![HashSet::new(); groups.len()];
-    let mut after = None;
-    while let Some(page) = next_page(target, Target::OWNER, columns.clone(), &mut after).await? {
-        report.rows += page.len() as u64;
-        for (group, seen) in groups.iter().zip(&mut seen) {
-            uniqueness(target, &page, group, &columns, seen, &mut report);
-        }
-        for part in 1..target.len() {
-            compare_part(target, part, &page, &mut report).await?;
-        }
-    }
-    for part in 1..target.len() {
-        let mut after = None;
-        while let Some(page) = next_page(target, part, Vec::new(), &mut after).await? {
-            let owner = fetch(target, Target::OWNER, &page.ids, &[]).await?;
-            let known = IdLookup::new(&owner.ids);
-            let orphans = page.ids.iter().filter(|id| known.row(id).is_none());
-            report.findings.extend(orphans.map(|id| finding(target, part, FindingKind::Orphan, id)));
-        }
-    }
-    Ok(report)
-}
-
-fn finding(target: &Target, part: usize, kind: FindingKind, id: &Id) -> Finding {
-    Finding { kind, id: id.clone(), backend: target.part(part).backend.to_owned(), fields: Vec::new() }
-}
-
-/// Sixteen bytes of digest a row and group are kept: the memory of this check alone grows with the rows.
-fn uniqueness(target: &Target, page: &Page, group: &[usize], columns: &[usize], seen: &mut HashSet<[u8; 16]>, report: &mut Audit) {
-    for row in 0..page.len() {
-        let values = group.iter().filter_map(|c| columns.binary_search(c).ok()).map(|at| &page.row(row)[at]);
-        let mut key = Vec::new();
-        let mut null = false;
-        values.for_each(|v| {
-            null |= v.is_null();
-            canonical_key(v, &mut key);
-        });
-        let mut digest = [0; 16];
-        digest.copy_from_slice(&blake3::hash(&key).as_bytes()[..16]);
-        if !null && !seen.insert(digest) {
-            let fields = group.iter().map(|c| target.part(Target::OWNER).columns[*c].name.to_owned()).collect();
-            report.findings.push(Finding { fields, ..finding(target, Target::OWNER, FindingKind::NotUnique, &page.ids[row]) });
-        }
-    }
-}
-
-/// One part against a page of the owner: presence, versions, copies.
-async fn compare_part(target: &Target, part: usize, owner: &Page, report: &mut Audit) -> Result<()> {
-    let held = target.part(part);
-    let copies: Vec<usize> = (0..held.columns.len()).filter(|c| held.columns[*c].copy).collect();
-    let page = fetch(target, part, &owner.ids, &copies).await?;
-    let rows = IdLookup::new(&page.ids);
-    for (at, id) in owner.ids.iter().enumerate() {
-        let Some(row) = rows.row(id) else {
-            report.findings.push(finding(target, part, FindingKind::MissingPart, id));
-            continue;
-        };
-        if page.versions[row] != owner.versions[at] && !held.is_mapped() {
-            report.findings.push(finding(target, part, FindingKind::VersionDisagrees, id));
-            continue;
-        }
-    }
-    for (position, copy) in copies.iter().enumerate() {
-        let column = &held.columns[*copy];
-        let Some((truth_part, truth_column)) = target.locate(column.field, None) else { continue };
-        let truth = fetch(target, truth_part, &owner.ids, &[truth_column]).await?;
-        let truths = IdLookup::new(&truth.ids);
-        for (row, id) in page.ids.iter().enumerate() {
-            let differs = truths.row(id).is_some_and(|t| !equal(&truth.row(t)[0], &page.row(row)[position]));
-            let known = report.findings.iter().any(|f| f.id == *id && f.backend == held.backend);
-            if differs && !known {
-                let fields = vec![column.name.to_owned()];
-                report.findings.push(Finding { fields, ..finding(target, part, FindingKind::StaleCopy, id) });
-            }
-        }
-    }
-    Ok(())
+        _ => false,
+    })
 }

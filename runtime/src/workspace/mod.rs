@@ -1,16 +1,22 @@
 //! The workspace: open, register, write, read, and look after what is stored.
 
+mod audit;
+mod chunks;
 mod clock;
+mod embed;
 mod maintain;
 mod open;
 mod patch;
 mod raw;
 mod read;
+mod refill;
 mod register;
 mod run;
+mod update;
 mod write;
 
-pub use maintain::{Audit, Finding, FindingKind, Repair, Repaired};
+pub use audit::{Audit, Finding, FindingKind};
+pub use maintain::{Progress, Repair, Repaired};
 pub use open::OpenLayout;
 pub use patch::Patch;
 pub use raw::{Bindable, Raw, RawRow, SqlBackend, SqlText};
@@ -69,6 +75,7 @@ struct Inner {
     default: &'static str,
     entities: ArcSwap<HashMap<&'static str, Arc<Registered>>>,
     registering: tokio::sync::Mutex<()>,
+    embedders: ArcSwap<embed::Embedders>,
     clock: Clock,
 }
 
@@ -77,6 +84,8 @@ pub(crate) struct Registered {
     pub(crate) target: Arc<Target>,
     /// The owner's columns in the entity's order, when the owner holds all fields: the short way of `get`.
     pub(crate) whole: Option<Vec<usize>>,
+    /// Its embedded fields.
+    pub(crate) embeddings: Vec<embed::Embedding>,
 }
 
 impl<L> Clone for Workspace<L> {

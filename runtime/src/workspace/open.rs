@@ -68,6 +68,7 @@ impl<L: Layout> Workspace<L> {
             default,
             entities: ArcSwap::from_pointee(HashMap::new()),
             registering: tokio::sync::Mutex::new(()),
+            embedders: ArcSwap::default(),
             clock: Clock::new(),
         };
         Ok(Workspace { inner: Arc::new(inner), of: PhantomData })

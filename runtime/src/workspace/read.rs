@@ -7,7 +7,8 @@ use crate::driver::Page;
 use crate::error::{Error, Result};
 use crate::exec::{Context, fetch_rows};
 use crate::plan::{Plan, Target};
-use crate::query::{Entity, Layout, QuerySpec, RowCursor};
+use crate::query::{Entity, FieldRef, Layout, QuerySpec, RowCursor};
+use crate::schema::FieldSchema;
 use crate::types::Id;
 
 impl<L: Layout> Workspace<L> {
@@ -76,6 +77,16 @@ impl<L: Layout> Workspace<L> {
     pub async fn count<E: Entity<Layout = L>>(&self) -> Result<u64> {
         self.query::<E>().count().await.map_err(|e| e.in_operation("count"))
     }
+}
+
+/// The whole rows of some ids with what is kept beside their fields: all of [`EntitySchema::fields`], in order.
+///
+/// [`EntitySchema::fields`]: crate::schema::EntitySchema::fields
+pub(super) async fn stored_of(registered: &Registered, ids: &[Id]) -> Result<Page> {
+    let field = |f: &FieldSchema| FieldRef { name: f.name.into(), on: None, scan: false };
+    let select = registered.target.routing.entity.fields.iter().map(field).collect();
+    let plan = Plan::new(&QuerySpec { select: Some(select), ..QuerySpec::default() }, &registered.target)?;
+    fetch_rows(&Context::new(Arc::new(plan), registered.target.clone()), ids.to_vec()).await
 }
 
 /// The whole rows of some ids.

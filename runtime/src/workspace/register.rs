@@ -14,7 +14,7 @@ impl<L: Layout> Workspace<L> {
     ///
     /// # Errors
     /// [`ErrorKind::SchemaMismatch`] for any other difference, saying what differs; [`ErrorKind::InvalidSchema`] for an
-    /// entity that cannot be laid out.
+    /// entity that cannot be laid out, or whose embedder the workspace does not have.
     pub async fn register<E: Entity<Layout = L>>(&self) -> Result<Vec<(&'static str, Ensured)>> {
         let entity = E::SCHEMA;
         let named = |e: Error| e.of_entity(entity.name).in_operation("register");
@@ -30,6 +30,7 @@ impl<L: Layout> Workspace<L> {
                 "another struct is registered under this name: give one of them another with #[entity(name = \"…\")]",
             )));
         }
+        let embeddings = super::embed::embeddings(entity, &inner.embedders.load()).map_err(named)?;
         let routing = Routing::new(entity, &inner.namespace, inner.default, &inner.bindings).map_err(named)?;
         let driver_of = |part: &crate::schema::Part| inner.bindings.iter().find(|b| b.name == part.backend).map(|b| b.driver.clone());
         let drivers: Vec<_> = routing.parts.iter().filter_map(|p| driver_of(p)).collect();
@@ -46,9 +47,9 @@ impl<L: Layout> Workspace<L> {
         }
         let target = Arc::new(Target { routing, drivers });
         let all: Option<Vec<usize>> =
-            (0..entity.fields.len()).map(|f| target.locate(f, None).filter(|(p, _)| *p == Target::OWNER).map(|(_, c)| c)).collect();
+            (0..entity.visible()).map(|f| target.locate(f, None).filter(|(p, _)| *p == Target::OWNER).map(|(_, c)| c)).collect();
         let mut entities: HashMap<_, _> = (*known).clone();
-        entities.insert(entity.name, Arc::new(Registered { target, whole: all }));
+        entities.insert(entity.name, Arc::new(Registered { target, whole: all, embeddings }));
         inner.entities.store(Arc::new(entities));
         Ok(done)
     }

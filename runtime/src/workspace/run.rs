@@ -8,7 +8,7 @@ use crate::driver::Position;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{Context, ResultPage, RowStream, aggregate, position_of, search};
 use crate::plan::{Explain, Plan, encode_cursor};
-use crate::query::{AggregateSpec, Entity, FieldRef, Layout, MeasureSpec, Query, RowCursor};
+use crate::query::{AggregateSpec, Entity, FieldRef, Layout, MeasureSpec, Query, QuerySpec, RowCursor};
 use crate::schema::ID_COLUMN;
 use crate::types::{Id, Value};
 
@@ -75,11 +75,26 @@ impl<E: Entity, Out> Query<E, Out> {
 }
 
 impl<L: Layout, E: Entity<Layout = L>, Out> Query<E, Out, Workspace<L>> {
-    fn context(&self, counting: bool) -> Result<Context> {
+    async fn context(&self, counting: bool) -> Result<Context> {
         let registered = self.workspace.registered(E::SCHEMA)?;
-        let plan = Arc::new(Plan::new(&self.spec, &registered.target)?);
-        let target = registered.target.clone();
+        // All that can be wrong is found before an embedder is asked.
+        let mut plan = Plan::new(&self.spec, &registered.target)?;
+        if let Some(search) = &self.spec.search
+            && let Some(search) = registered.embed_search(search).await?
+        {
+            plan = Plan::new(&QuerySpec { search: Some(search), ..self.spec.clone() }, &registered.target)?;
+        }
+        let (plan, target) = (Arc::new(plan), registered.target.clone());
         Ok(if counting { Context::counting(plan, target) } else { Context::new(plan, target) })
+    }
+
+    /// Says of an explanation which texts are embedded first.
+    fn with_embedding(&self, mut explain: Explain) -> Result<Explain> {
+        let registered = self.workspace.registered(E::SCHEMA)?;
+        if let Some(said) = self.spec.search.as_ref().and_then(|search| registered.explain_search(search)) {
+            explain.strategy = format!("{said}; {}", explain.strategy);
+        }
+        Ok(explain)
     }
 
     async fn collect(&self, context: &Context) -> Result<Vec<Out>> {
@@ -112,7 +127,7 @@ impl<L: Layout, E: Entity<Layout = L>, Out> Query<E, Out, Workspace<L>> {
     /// [`ErrorKind::InvalidQuery`] and its kin before anything runs; what the backends say.
     pub async fn all(&self) -> Result<Vec<Out>> {
         let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation("query");
-        let context = self.context(false).map_err(named)?;
+        let context = self.context(false).await.map_err(named)?;
         self.collect(&context).await.map_err(named)
     }
 
@@ -153,7 +168,7 @@ impl<L: Layout, E: Entity<Layout = L>, Out> Query<E, Out, Workspace<L>> {
     /// As [`all`](Query::all); [`ErrorKind::InvalidQuery`] for searches and aggregations, which come at once.
     pub async fn stream(&self) -> Result<Rows<Out>> {
         let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation("stream");
-        let context = self.context(false).map_err(named)?;
+        let context = self.context(false).await.map_err(named)?;
         if context.plan.aggregate.is_some() || context.plan.search.is_some() {
             return Err(named(Error::new(ErrorKind::InvalidQuery, "searches and aggregations come at once: use all()")));
         }
@@ -173,7 +188,7 @@ impl<L: Layout, E: Entity<Layout = L>, Out> Query<E, Out, Workspace<L>> {
         let rows = self.spec.limit.unwrap_or(100);
         // One more than the page, to know whether there is another.
         let query = self.clone().limit(rows.saturating_add(1));
-        let context = query.context(false).map_err(named)?;
+        let context = query.context(false).await.map_err(named)?;
         let mut stream = RowStream::open(context.clone()).await.map_err(named)?;
         let (mut results, mut last, mut more) = (Vec::new(), None, false);
         while let Some(ResultPage(mut page)) = stream.next().await.map_err(named)? {
@@ -244,8 +259,9 @@ impl<L: Layout, E: Entity<Layout = L>, Out> Query<E, Out, Workspace<L>> {
     /// As [`all`](Query::all), before anything runs.
     pub fn explain(&self) -> Result<Explain> {
         let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation("explain");
-        let context = self.context(false).map_err(named)?;
-        Ok(Explain::of(&context.plan, &context.target))
+        let registered = self.workspace.registered(E::SCHEMA).map_err(named)?;
+        let plan = Plan::new(&self.spec, &registered.target).map_err(named)?;
+        self.with_embedding(Explain::of(&plan, &registered.target)).map_err(named)
     }
 
     /// Runs the query and says how it ran: with rows, bytes, round trips, ids pushed and time of every request.
@@ -254,9 +270,9 @@ impl<L: Layout, E: Entity<Layout = L>, Out> Query<E, Out, Workspace<L>> {
     /// As [`all`](Query::all).
     pub async fn explain_analyze(&self) -> Result<Explain> {
         let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation("explain_analyze");
-        let context = self.context(true).map_err(named)?;
         let started = Instant::now();
+        let context = self.context(true).await.map_err(named)?;
         let rows = self.collect(&context).await.map_err(named)?;
-        Ok(context.explained(rows.len() as u64, started.elapsed().as_micros() as u64))
+        self.with_embedding(context.explained(rows.len() as u64, started.elapsed().as_micros() as u64)).map_err(named)
     }
 }

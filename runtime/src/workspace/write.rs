@@ -1,22 +1,24 @@
 //! Writes: the whole batch is checked before the first byte, the owner decides, the other parts follow.
 
 use std::collections::HashSet;
+use std::future::Future;
 use std::sync::Arc;
 
-use super::{Patch, Registered, Workspace};
+use super::embed::Known;
+use super::{Registered, Workspace};
 use crate::driver::{WriteBatch, WriteMode, no_key};
 use crate::error::{Error, ErrorKind, Result, Status};
 use crate::plan::Target;
-use crate::query::{Entity, Layout, Predicate, Query, Writable};
+use crate::query::{Entity, Layout, Predicate, Writable};
 use crate::schema::{EntitySchema, IdSource};
 use crate::types::{Id, Metric, Value, canonical_key};
 
 /// How often an owner is asked again when a newer version was in the way.
-const RETRIES: usize = 16;
+pub(super) const RETRIES: usize = 16;
 
 /// Rows on their way: ids and the values of all fields, row after row.
-struct Rows {
-    ids: Vec<Id>,
+pub(super) struct Rows {
+    pub(super) ids: Vec<Id>,
     values: Vec<Value>,
 }
 
@@ -41,7 +43,8 @@ impl<L: Layout> Workspace<L> {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidValue`] naming the field, [`ErrorKind::UniqueViolation`]. After an error with
-    /// [`Status::Unknown`] the owner may have the row and another backend not: write it again.
+    /// [`Status::Unknown`] the owner may have the row and another backend not: write it again. What an embedder says;
+    /// nothing is written then.
     pub async fn upsert<E: Writable + Entity<Layout = L>>(&self, row: &E) -> Result<Id> {
         self.put(WriteMode::Upsert, std::slice::from_ref(row), "upsert").await.map(first)
     }
@@ -57,13 +60,18 @@ impl<L: Layout> Workspace<L> {
     async fn put<E: Writable + Entity<Layout = L>>(&self, mode: WriteMode, rows: &[E], operation: &'static str) -> Result<Vec<Id>> {
         let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation(operation);
         let registered = self.writable(E::SCHEMA).map_err(named)?;
-        let encoded = encode(rows).map_err(named)?;
+        let mut encoded = encode(rows).map_err(named)?;
         let ids = encoded.ids.clone();
+        if !registered.embeddings.is_empty() {
+            // New rows have nothing stored.
+            let known = if mode == WriteMode::Insert { Ok(Known::new()) } else { registered.stored_vectors(&ids).await };
+            registered.embed(&mut encoded.values, &mut known.map_err(named)?).await.map_err(named)?;
+        }
         self.write_rows(&registered, mode, encoded).await.map_err(named)?;
         Ok(ids)
     }
 
-    fn writable(&self, entity: &'static EntitySchema) -> Result<Arc<Registered>> {
+    pub(super) fn writable(&self, entity: &'static EntitySchema) -> Result<Arc<Registered>> {
         if entity.read_only {
             return Err(Error::new(
                 ErrorKind::Unsupported,
@@ -113,183 +121,23 @@ impl<L: Layout> Workspace<L> {
         Err(busy())
     }
 
-    async fn write_others(&self, target: &Target, version: i64, rows: Rows) -> Result<()> {
+    pub(super) async fn write_others(&self, target: &Target, version: i64, rows: Rows) -> Result<()> {
         if rows.ids.is_empty() {
             return Ok(());
         }
         let fields = target.routing.entity.fields.len();
-        let write = |part: usize| {
-            let rows = &rows;
-            async move {
-                let limit = target.describe(part).max_batch.max(1);
-                for start in (0..rows.ids.len()).step_by(limit) {
-                    let end = (start + limit).min(rows.ids.len());
-                    let values = rows.values[start * fields..end * fields].to_vec();
-                    let (batch, _) = part_batch(target, part, WriteMode::Upsert, version, rows.ids[start..end].to_vec(), values);
-                    blame(target, part, target.driver(part).write(target.part(part), batch).await)
-                        .map_err(|e| e.with_status(Status::Unknown).with("written on", target.part(Target::OWNER).backend))?;
-                }
-                Ok::<(), Error>(())
+        let rows = &rows;
+        on_others(target, "written on", |part| async move {
+            let limit = target.describe(part).max_batch.max(1);
+            for start in (0..rows.ids.len()).step_by(limit) {
+                let end = (start + limit).min(rows.ids.len());
+                let values = rows.values[start * fields..end * fields].to_vec();
+                let (batch, _) = part_batch(target, part, WriteMode::Upsert, version, rows.ids[start..end].to_vec(), values);
+                target.driver(part).write(target.part(part), batch).await?;
             }
-        };
-        futures_util::future::try_join_all((1..target.len()).map(write)).await.map(drop)
-    }
-
-    /// Changes some fields of the row with this id. Says whether there was one.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidValue`] naming the field, [`ErrorKind::UniqueViolation`].
-    pub async fn update<E: Writable + Entity<Layout = L>>(&self, id: impl Into<Id>, patch: Patch<E>) -> Result<bool> {
-        let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation("update");
-        self.patch_ids(vec![id.into()], &patch).await.map(|n| n > 0).map_err(named)
-    }
-
-    /// Changes some fields of every row that satisfies a condition; gives how many. Rows are found first, then changed
-    /// in batches; a row that stops matching in between is changed all the same.
-    ///
-    /// # Errors
-    /// As [`update`](Workspace::update).
-    pub async fn update_where<E: Writable + Entity<Layout = L>>(&self, predicate: Predicate<E>, patch: Patch<E>) -> Result<u64> {
-        let named = |e: Error| e.of_entity(E::SCHEMA.name).in_operation("update_where");
-        let ids = self.ids_where(predicate).await.map_err(named)?;
-        self.patch_ids(ids, &patch).await.map_err(named)
-    }
-
-    async fn ids_where<E: Writable + Entity<Layout = L>>(&self, predicate: Predicate<E>) -> Result<Vec<Id>> {
-        let query: Query<E, E, Workspace<L>> = self.query::<E>().filter(predicate);
-        query.ids().await
-    }
-
-    async fn patch_ids<E: Writable + Entity<Layout = L>>(&self, ids: Vec<Id>, patch: &Patch<E>) -> Result<u64> {
-        let entity = E::SCHEMA;
-        let registered = self.writable(entity)?;
-        let mut sets = Vec::with_capacity(patch.sets.len());
-        for (name, value) in &patch.sets {
-            let (field, schema) = entity.field(name).ok_or_else(|| {
-                Error::new(ErrorKind::InvalidQuery, "object_id cannot be changed: insert a new row").at_field(name.to_string())
-            })?;
-            if schema.computed {
-                return Err(
-                    Error::new(ErrorKind::InvalidQuery, "the field is computed: change what it is computed from").at_field(schema.name)
-                );
-            }
-            check_value(entity, field, value)?;
-            sets.push((field, value.clone()));
-        }
-        if sets.is_empty() || ids.is_empty() {
-            return Ok(0);
-        }
-        let computes = entity.fields.iter().any(|f| f.computed);
-        if computes && entity.existing.is_some() {
-            let why = "a computed field follows from the whole row, and a table that exists already has no versions to guard a row between \
-                       its reading and its writing: read the row and upsert it";
-            return Err(Error::new(ErrorKind::Unsupported, why));
-        }
-        let chunk = (0..registered.target.len())
-            .map(|p| registered.target.describe(p))
-            .map(|d| d.max_batch.min(d.max_ids))
-            .min()
-            .unwrap_or(1)
-            .max(1);
-        let mut changed = 0;
-        for ids in ids.chunks(chunk) {
-            ids.iter().try_for_each(Id::check)?;
-            changed += if computes {
-                self.patch_recomputed::<E>(&registered, ids.to_vec(), &sets).await?
-            } else {
-                self.patch_fields(&registered, ids.to_vec(), &sets).await?
-            };
-        }
-        Ok(changed)
-    }
-
-    /// Sets the fields on their parts, and the new version on all others.
-    async fn patch_fields(&self, registered: &Registered, mut ids: Vec<Id>, sets: &[(usize, Value)]) -> Result<u64> {
-        let target = &registered.target;
-        let mut changed = 0;
-        for _ in 0..RETRIES {
-            let version = self.inner.clock.next();
-            let batch_for = |part: usize, ids: Vec<Id>| {
-                let held = target.part(part);
-                // A copy on another part is set too: every column of the field in this part.
-                let columns: Vec<(usize, &Value)> = held
-                    .columns
-                    .iter()
-                    .enumerate()
-                    .filter_map(|(at, c)| sets.iter().find(|(f, _)| *f == c.field).map(|(_, v)| (at, v)))
-                    .collect();
-                let values = ids.iter().flat_map(|_| columns.iter().map(|(_, v)| (*v).clone())).collect();
-                let columns = columns.into_iter().map(|(at, _)| at).collect();
-                Arc::new(WriteBatch { mode: WriteMode::Patch, version, ids, columns, values, expected: Vec::new() })
-            };
-            let owner = batch_for(Target::OWNER, ids.clone());
-            let report = blame(target, Target::OWNER, target.driver(Target::OWNER).write(target.part(Target::OWNER), owner).await)?;
-            report.stale.iter().for_each(|(_, version)| self.inner.clock.seen(*version));
-            let stale: HashSet<usize> = report.stale.iter().map(|(row, _)| *row).collect();
-            let left: HashSet<usize> = stale.iter().copied().chain(report.missing.iter().copied()).collect();
-            let done: Vec<Id> = ids.iter().enumerate().filter(|(i, _)| !left.contains(i)).map(|(_, id)| id.clone()).collect();
-            changed += done.len() as u64;
-            if !done.is_empty() {
-                for part in 1..target.len() {
-                    let written = target.driver(part).write(target.part(part), batch_for(part, done.clone())).await;
-                    blame(target, part, written)
-                        .map_err(|e| e.with_status(Status::Unknown).with("written on", target.part(Target::OWNER).backend))?;
-                }
-            }
-            if stale.is_empty() {
-                return Ok(changed);
-            }
-            ids = ids.into_iter().enumerate().filter(|(i, _)| stale.contains(i)).map(|(_, id)| id).collect();
-        }
-        Err(busy())
-    }
-
-    /// Reads the rows, sets the fields, computes anew and writes the rows if nobody else did in between.
-    async fn patch_recomputed<E: Writable + Entity<Layout = L>>(
-        &self,
-        registered: &Registered,
-        mut ids: Vec<Id>,
-        sets: &[(usize, Value)],
-    ) -> Result<u64> {
-        let target = &registered.target;
-        let fields = target.routing.entity.fields.len();
-        let columns: Vec<usize> = (0..target.part(Target::OWNER).columns.len()).collect();
-        let mut changed = 0;
-        for _ in 0..RETRIES {
-            let version = self.inner.clock.next();
-            let mut page = super::read::page_of(registered, &ids).await?;
-            let (mut found, mut expected, mut values) = (Vec::new(), Vec::new(), Vec::new());
-            for row in 0..page.len() {
-                let (mut id, stored) = (page.ids[row].clone(), page.versions[row]);
-                let cells = page.row_mut(row);
-                sets.iter().for_each(|(field, value)| cells[*field] = value.clone());
-                let entity = E::decode(&mut crate::query::RowCursor::new(&mut id, None, cells))?;
-                let before = values.len();
-                entity.encode(&mut values);
-                for (field, value) in values[before..].iter().enumerate() {
-                    check_value(E::SCHEMA, field, value)?;
-                }
-                found.push(id);
-                expected.push(stored);
-            }
-            if found.is_empty() {
-                return Ok(changed);
-            }
-            let (owner, _) = part_batch(target, Target::OWNER, WriteMode::Patch, version, found.clone(), values.clone());
-            let owner = Arc::new(WriteBatch { columns: columns.clone(), expected, ..(*owner).clone() });
-            let report = blame(target, Target::OWNER, target.driver(Target::OWNER).write(target.part(Target::OWNER), owner).await)?;
-            report.stale.iter().for_each(|(_, version)| self.inner.clock.seen(*version));
-            let stale: Vec<usize> = report.stale.iter().map(|(row, _)| *row).collect();
-            let skip: Vec<usize> = stale.iter().copied().chain(report.missing.iter().copied()).collect();
-            let done = without(&found, &values, fields, &skip);
-            changed += done.ids.len() as u64;
-            self.write_others(target, version, done).await?;
-            if stale.is_empty() {
-                return Ok(changed);
-            }
-            ids = stale.into_iter().map(|row| found[row].clone()).collect();
-        }
-        Err(busy())
+            Ok(())
+        })
+        .await
     }
 
     /// Removes the row with this id. Says whether it was there.
@@ -320,7 +168,7 @@ impl<L: Layout> Workspace<L> {
         self.delete_ids(registered, ids).await.map_err(named)
     }
 
-    async fn delete_ids(&self, registered: Arc<Registered>, mut ids: Vec<Id>) -> Result<u64> {
+    pub(super) async fn delete_ids(&self, registered: Arc<Registered>, mut ids: Vec<Id>) -> Result<u64> {
         let target = &registered.target;
         ids.sort_unstable();
         ids.dedup();
@@ -344,11 +192,9 @@ impl<L: Layout> Workspace<L> {
                 // Parts of ids that the owner does not have are orphans: they go too.
                 let gone: Vec<Id> = batch.ids.iter().enumerate().filter(|(i, _)| !stale.contains(i)).map(|(_, id)| id.clone()).collect();
                 if !gone.is_empty() {
-                    let others = Arc::new(WriteBatch { ids: gone, ..(*batch).clone() });
-                    for part in 1..target.len() {
-                        blame(target, part, target.driver(part).write(target.part(part), others.clone()).await)
-                            .map_err(|e| e.with_status(Status::Unknown).with("deleted on", target.part(Target::OWNER).backend))?;
-                    }
+                    let others = &Arc::new(WriteBatch { ids: gone, ..(*batch).clone() });
+                    let delete = |part| async move { target.driver(part).write(target.part(part), others.clone()).await.map(drop) };
+                    on_others(target, "deleted on", delete).await?;
                 }
                 if stale.is_empty() {
                     break;
@@ -360,15 +206,37 @@ impl<L: Layout> Workspace<L> {
     }
 }
 
+/// Does the same on every part but the owner's, all together. A failure stops no other part: the first is given, with what
+/// was `done` by then and where.
+pub(super) async fn on_others<F>(target: &Target, done: &'static str, act: impl Fn(usize) -> F) -> Result<()>
+where
+    F: Future<Output = Result<()>>,
+{
+    if target.len() == 1 {
+        return Ok(());
+    }
+    let outcomes = futures_util::future::join_all((1..target.len()).map(act)).await;
+    let (mut failed, mut well) = (None, vec![target.part(Target::OWNER).backend]);
+    for (part, outcome) in (1..target.len()).zip(outcomes) {
+        match blame(target, part, outcome) {
+            Ok(()) => well.push(target.part(part).backend),
+            Err(error) => {
+                failed.get_or_insert(error);
+            }
+        }
+    }
+    failed.map_or(Ok(()), |error| Err(error.with_status(Status::Unknown).with(done, well.join(", "))))
+}
+
 fn first(ids: Vec<Id>) -> Id {
     ids.into_iter().next().unwrap_or_default()
 }
 
-fn busy() -> Error {
+pub(super) fn busy() -> Error {
     Error::new(ErrorKind::Conflict, "other writers kept changing the same rows: try again").with_status(Status::Temporary)
 }
 
-fn blame<T>(target: &Target, part: usize, result: Result<T>) -> Result<T> {
+pub(super) fn blame<T>(target: &Target, part: usize, result: Result<T>) -> Result<T> {
     result.map_err(|e| e.on_backend(target.part(part).backend))
 }
 
@@ -381,7 +249,9 @@ fn encode<E: Entity>(rows: &[E]) -> Result<Rows> {
         let start = encoded.values.len();
         item.encode(&mut encoded.values);
         let at_row = |e: Error| if rows.len() > 1 { e.with("row", row) } else { e };
-        for (field, value) in encoded.values[start..].iter().enumerate() {
+        // What is embedded is not there yet.
+        let there = |(field, _): &(usize, &Value)| entity.fields[*field].embedding.is_none();
+        for (field, value) in encoded.values[start..].iter().enumerate().filter(there) {
             check_value(entity, field, value).map_err(at_row)?;
         }
         let id = if item.id().is_auto() { assigned(entity, &encoded.values[start..]).map_err(at_row)? } else { item.id().clone() };
@@ -420,7 +290,7 @@ fn assigned(entity: &EntitySchema, values: &[Value]) -> Result<Id> {
 }
 
 /// Checks one value against its field.
-fn check_value(entity: &EntitySchema, field: usize, value: &Value) -> Result<()> {
+pub(super) fn check_value(entity: &EntitySchema, field: usize, value: &Value) -> Result<()> {
     let schema = &entity.fields[field];
     let named = |e: Error| e.at_field(schema.name);
     if value.is_null() && !schema.nullable {
@@ -440,7 +310,7 @@ fn check_value(entity: &EntitySchema, field: usize, value: &Value) -> Result<()>
 }
 
 /// The batch of one part; moves the values where the part holds every field in order, and hands nothing back then.
-fn part_batch(
+pub(super) fn part_batch(
     target: &Target,
     part: usize,
     mode: WriteMode,
@@ -462,7 +332,7 @@ fn part_batch(
     (Arc::new(WriteBatch { mode, version, ids, columns, values: picked, expected: Vec::new() }), Some(values))
 }
 
-fn without(ids: &[Id], values: &[Value], width: usize, rows: &[usize]) -> Rows {
+pub(super) fn without(ids: &[Id], values: &[Value], width: usize, rows: &[usize]) -> Rows {
     let skip: HashSet<usize> = rows.iter().copied().collect();
     let keep: Vec<usize> = (0..ids.len()).filter(|row| !skip.contains(row)).collect();
     let (ids, values) = only(ids, values, width, &keep);

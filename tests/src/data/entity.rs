@@ -78,13 +78,9 @@ impl Spec {
             metric: self.metric,
         };
         FieldSchema {
-            name,
-            stored_name: name,
-            logical: self.logical,
-            nullable: self.nullable,
             placements: Box::leak(Box::new([place])),
             default: self.default,
-            computed: false,
+            ..FieldSchema::new(name, self.logical, self.nullable)
         }
     }
 

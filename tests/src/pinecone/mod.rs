@@ -6,7 +6,6 @@
 //! and the other in the next, so that nothing can rely on either.
 
 mod filter;
-mod http;
 mod state;
 
 use std::sync::Arc;
@@ -15,7 +14,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use serde_json::{Value as Json, json};
 
-pub use http::{Answer, Request};
+pub use crate::http::{Answer, Request};
 use state::{Index, Refused};
 
 /// How the peer behaves.
@@ -64,7 +63,7 @@ impl Peer {
     pub fn start(manner: Manner) -> std::io::Result<Peer> {
         let state = Arc::new(Project { manner, indexes: Mutex::default(), trouble: Mutex::default() });
         let project = state.clone();
-        let url = http::serve(move |request| project.guarded(request, |request| project.control(request)))?;
+        let url = crate::http::serve(move |request| project.guarded(request, |request| project.control(request)))?;
         Ok(Peer { url: format!("http://{url}"), state })
     }
 
@@ -138,7 +137,7 @@ impl Project {
                 }
                 let index = Arc::new(index);
                 let (project, served) = (self.clone(), index.clone());
-                let host = http::serve(move |request| project.guarded(request, |request| served.answer(request)))
+                let host = crate::http::serve(move |request| project.guarded(request, |request| served.answer(request)))
                     .map_err(|_| Refused::new(500, "no port"))?;
                 *index.host.lock() = host;
                 let described = index.described();

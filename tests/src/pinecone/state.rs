@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Manner;
 use super::filter::holds;
-use super::http::{Answer, Request};
+use crate::http::{Answer, Request};
 
 /// A request that is refused: status and reason.
 #[derive(Debug)]
@@ -20,6 +20,12 @@ pub(super) struct Refused {
 impl Refused {
     pub(super) fn new(status: u16, why: impl Into<String>) -> Self {
         Refused { status, why: why.into() }
+    }
+}
+
+impl From<serde_json::Error> for Refused {
+    fn from(_: serde_json::Error) -> Self {
+        Refused::new(400, "the body is not JSON")
     }
 }
 

@@ -134,6 +134,8 @@ fn rank(world: &World, rows: &[&Row], search: &SearchSpec, depth: usize) -> Vec<
             let score = |row: &&Row| text_score(row.value(&world.whole, &field.name).as_text().unwrap_or_default(), text);
             sorted(rows.iter().filter(holds).map(|row| (row.id.clone(), score(row))).collect(), depth.max(*k))
         }
+        // The random entities have no embedder: no row is near to a text.
+        SearchSpec::NearText { .. } => Vec::new(),
         // Reciprocal rank fusion with the constant 60; each list is read ten times as deep as asked, at least to 100.
         SearchSpec::Hybrid { searches, k } => {
             let mut fused: BTreeMap<String, f64> = BTreeMap::new();

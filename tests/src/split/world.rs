@@ -107,7 +107,7 @@ fn placements(kind: &str, logical: &LogicalType, metric: Option<Metric>) -> Vec<
 
 fn field(name: &'static str, logical: LogicalType, nullable: bool, placements: Vec<PlacementSchema>) -> FieldSchema {
     let placements = Box::leak(placements.into_boxed_slice());
-    FieldSchema { name, stored_name: name, logical, nullable, placements, default: None, computed: false }
+    FieldSchema { placements, ..FieldSchema::new(name, logical, nullable) }
 }
 
 fn placement(backend: &'static str, placement: Placement, metric: Option<Metric>, copy: bool) -> PlacementSchema {

@@ -4,7 +4,7 @@
 //! Nothing of a request or of an answer's free text goes into an error: engines repeat bound values in their messages.
 
 // Each driver uses a part of the room: without the others some of it has no caller.
-#![cfg_attr(not(feature = "elasticsearch"), allow(dead_code))]
+#![cfg_attr(not(feature = "elasticsearch"), allow(dead_code, unused_imports))]
 
 mod answer;
 mod client;

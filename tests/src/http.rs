@@ -1,12 +1,10 @@
-//! As much of HTTP/1.1 as clients need: kept connections, bodies of known length and in chunks.
+//! A peer over HTTP for tests, as much of HTTP/1.1 as clients need: kept connections, bodies of known length and in chunks.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
 use serde_json::Value as Json;
-
-use super::state::Refused;
 
 /// A request, read to its end.
 #[derive(Clone, Debug)]
@@ -35,18 +33,24 @@ impl Request {
         &self.body
     }
 
-    pub(super) fn query(&self, name: &str) -> Vec<String> {
+    /// The values of a parameter of the query, decoded.
+    pub fn query(&self, name: &str) -> Vec<String> {
         let query = self.target.split_once('?').map(|(_, query)| query).unwrap_or_default();
         let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
         pairs.filter(|(n, _)| *n == name).map(|(_, value)| decoded(&value.replace('+', " "))).collect()
     }
 
-    pub(super) fn bytes(&self) -> usize {
+    /// How long the body is.
+    pub fn bytes(&self) -> usize {
         self.body.len()
     }
 
-    pub(super) fn json(&self) -> Result<Json, Refused> {
-        serde_json::from_slice(&self.body).map_err(|_| Refused::new(400, "the body is not JSON"))
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// Where it is something else.
+    pub fn json(&self) -> serde_json::Result<Json> {
+        serde_json::from_slice(&self.body)
     }
 }
 
@@ -88,7 +92,10 @@ impl Answer {
 }
 
 /// Serves on a free port of loopback, one thread a connection; gives the address.
-pub(super) fn serve(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> std::io::Result<String> {
+///
+/// # Errors
+/// What the system says of listening.
+pub fn serve(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> std::io::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?.to_string();
     let answer: Arc<dyn Fn(&Request) -> Answer + Send + Sync> = Arc::new(answer);
