@@ -1,5 +1,7 @@
 //! Copies: a text that is true in SQL and searched elsewhere, through every way of writing, and what becomes of it when its
 //! backend fails, is emptied, or is changed behind our back.
+#![cfg(feature = "sqlite")]
+#![allow(clippy::expect_used)]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

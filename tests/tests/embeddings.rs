@@ -1,4 +1,5 @@
 //! Embeddings as computed fields: what is embedded when, by whom, and what an audit finds of it.
+#![allow(clippy::expect_used)]
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -333,6 +334,7 @@ async fn vectors_that_a_failure_lost_are_made_again() -> Result<()> {
     Ok(())
 }
 
+#[cfg(feature = "sqlite")]
 mod sqlite {
     use super::*;
 

@@ -1,4 +1,5 @@
 //! Embeddings on every backend that stores vectors: the digest lies beside the vector and comes back with it.
+#![allow(clippy::expect_used)]
 
 use heavenbase::Result;
 use heavenbase::prelude::*;

@@ -1,5 +1,6 @@
 //! The embedder over HTTP, against peers that are right, busy, slow, or wrong.
 #![cfg(feature = "embeddings_http")]
+#![allow(clippy::expect_used)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
