@@ -248,6 +248,52 @@ async fn concurrent_updates_of_one_row_lose_nothing() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_patch_waits_for_the_writer_before_and_loses_nothing_of_it() -> Result<()> {
+    let (ws, _, side) = open().await?;
+    ws.insert(&item(1)).await?;
+    for round in 0..20i64 {
+        // The first writer is slow on the side: there the second one would be earlier.
+        side.delay_millis.store(20, Ordering::SeqCst);
+        let slow = {
+            let (ws, note) = (ws.clone(), format!("by the first {round}"));
+            let first = Item { note: Some(note), rank: -1, ..item(1) };
+            tokio::spawn(async move {
+                match round % 2 {
+                    0 => ws.upsert(&first).await.map(drop),
+                    _ => ws.update("i00001", Item::NOTE.set(first.note.unwrap_or_default())).await.map(drop),
+                }
+            })
+        };
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        side.delay_millis.store(0, Ordering::SeqCst);
+        assert!(ws.update("i00001", Item::RANK.set(round)).await?);
+        slow.await.expect("no panic")?;
+        let row = ws.get::<Item>("i00001").await?.expect("it is there");
+        assert_eq!((row.rank, row.note), (round, Some(format!("by the first {round}"))));
+    }
+    assert!(ws.audit::<Item>().await?.is_clean());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_patch_does_not_hide_that_a_part_is_behind() -> Result<()> {
+    let (ws, _, side) = open().await?;
+    ws.insert(&item(2)).await?;
+    side.refuse_writes.store(true, Ordering::SeqCst);
+    let changed = Item { note: Some("new".into()), ..item(2) };
+    assert!(ws.upsert(&changed).await.is_err());
+    side.refuse_writes.store(false, Ordering::SeqCst);
+    let error = ws.update("i00002", Item::RANK.set(7)).await.expect_err("the side does not have the note");
+    assert_eq!((error.kind(), error.status(), error.backend()), (ErrorKind::FracturedRow, Status::Unknown, Some("side")));
+    assert_eq!(ws.audit::<Item>().await?.findings.len(), 1, "and it is still seen");
+    ws.upsert(&changed).await?;
+    assert!(ws.update("i00002", Item::RANK.set(7)).await?);
+    assert_eq!(ws.get::<Item>("i00002").await?, Some(Item { rank: 7, ..changed }));
+    assert!(!ws.update("nobody", Item::RANK.set(7)).await?);
+    Ok(())
+}
+
 #[test]
 fn four_threads_do_four_times_the_work_and_a_slow_workspace_delays_no_other() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().expect("a runtime");

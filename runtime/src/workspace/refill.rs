@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::chunks::{Truth, fetch};
 use super::embed::{Known, Wanted, check};
+use super::update::patch_part;
 use super::write::{blame, on_others};
 use super::{Registered, Workspace};
 use futures_util::{StreamExt, TryStreamExt};
@@ -149,16 +150,14 @@ impl<L: Layout> Workspace<L> {
     ) -> Result<()> {
         let version = self.inner.clock.next();
         let own = derived.part == Target::OWNER;
-        let touch = |rows: &[Again]| WriteBatch {
+        let mut owner = WriteBatch {
             mode: WriteMode::Patch,
             version,
             ids: rows.iter().map(|row| row.id.clone()).collect(),
             columns: Vec::new(),
             values: Vec::new(),
-            expected: Vec::new(),
+            expected: rows.iter().map(|row| row.version).collect(),
         };
-        let expected = rows.iter().map(|row| row.version).collect();
-        let mut owner = WriteBatch { expected, ..touch(&rows) };
         if own {
             owner.values = rows.iter().flat_map(|row| row.values.iter().cloned()).collect();
             owner.columns = columns.clone();
@@ -170,15 +169,17 @@ impl<L: Layout> Workspace<L> {
         if rows.is_empty() {
             return Ok(());
         }
-        let touch = &Arc::new(touch(&rows));
-        let (again, ids) = batch(WriteMode::Patch, version, columns, rows);
-        let again = &Arc::new(again);
+        let ids: Vec<(Id, i64)> = rows.iter().map(|row| (row.id.clone(), row.version)).collect();
+        let (ids, rows, columns) = (&ids, &rows, &columns);
         on_others(target, "written on", |part| async move {
-            let batch = if part == derived.part { again.clone() } else { touch.clone() };
-            target.driver(part).write(target.part(part), batch).await.map(drop)
+            if part == derived.part {
+                patch_part(target, part, version, ids, columns.clone(), |row| rows[row].values.clone()).await
+            } else {
+                patch_part(target, part, version, ids, Vec::new(), |_| Vec::new()).await
+            }
         })
         .await?;
-        right.extend(ids);
+        right.extend(rows.iter().map(|row| row.id.clone()));
         Ok(())
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::chunks::fetch;
 use super::embed::Known;
 use super::write::{RETRIES, blame, busy, check_value, on_others, part_batch, without};
 use super::{Patch, Registered, Workspace};
@@ -86,33 +88,45 @@ impl<L: Layout> Workspace<L> {
     /// Sets the fields on their parts, and the new version on all others.
     async fn patch_fields(&self, registered: &Registered, mut ids: Vec<Id>, sets: &[(usize, Value)]) -> Result<u64> {
         let target = &registered.target;
+        // A copy on another part is set too: every column of the field in this part.
+        let columns_of = |part: usize| -> Vec<(usize, &Value)> {
+            let columns = target.part(part).columns.iter().enumerate();
+            columns.filter_map(|(at, c)| sets.iter().find(|(f, _)| *f == c.field).map(|(_, v)| (at, v))).collect()
+        };
+        let several = target.len() > 1;
         let mut changed = 0;
-        for _ in 0..RETRIES {
-            let version = self.inner.clock.next();
-            let batch_for = |part: usize, ids: Vec<Id>| {
-                let held = target.part(part);
-                // A copy on another part is set too: every column of the field in this part.
-                let columns: Vec<(usize, &Value)> = held
-                    .columns
-                    .iter()
-                    .enumerate()
-                    .filter_map(|(at, c)| sets.iter().find(|(f, _)| *f == c.field).map(|(_, v)| (at, v)))
-                    .collect();
-                let values = ids.iter().flat_map(|_| columns.iter().map(|(_, v)| (*v).clone())).collect();
-                let columns = columns.into_iter().map(|(at, _)| at).collect();
-                Arc::new(WriteBatch { mode: WriteMode::Patch, version, ids, columns, values, expected: Vec::new() })
+        for round in 0..if several { RETRIES * 4 } else { RETRIES } {
+            pause(round).await;
+            // With other parts the versions are read before: those are what the other parts must have.
+            let expected = if several {
+                let page = fetch(target, Target::OWNER, &ids, &[]).await?;
+                page.versions.iter().for_each(|version| self.inner.clock.seen(*version));
+                ids = page.ids;
+                page.versions
+            } else {
+                Vec::new()
             };
-            let owner = batch_for(Target::OWNER, ids.clone());
-            let report = blame(target, Target::OWNER, target.driver(Target::OWNER).write(target.part(Target::OWNER), owner).await)?;
+            if ids.is_empty() {
+                return Ok(changed);
+            }
+            let version = self.inner.clock.next();
+            let (columns, values): (Vec<usize>, Vec<&Value>) = columns_of(Target::OWNER).into_iter().unzip();
+            let values = ids.iter().flat_map(|_| values.iter().map(|v| (*v).clone())).collect();
+            let owner = WriteBatch { mode: WriteMode::Patch, version, ids: ids.clone(), columns, values, expected: expected.clone() };
+            let report =
+                blame(target, Target::OWNER, target.driver(Target::OWNER).write(target.part(Target::OWNER), Arc::new(owner)).await)?;
             report.stale.iter().for_each(|(_, version)| self.inner.clock.seen(*version));
             let stale: HashSet<usize> = report.stale.iter().map(|(row, _)| *row).collect();
             let left: HashSet<usize> = stale.iter().copied().chain(report.missing.iter().copied()).collect();
-            let done: Vec<Id> = ids.iter().enumerate().filter(|(i, _)| !left.contains(i)).map(|(_, id)| id.clone()).collect();
-            changed += done.len() as u64;
-            if !done.is_empty() {
-                let (batch_for, done) = (&batch_for, &done);
-                on_others(target, "written on", |part| async move {
-                    target.driver(part).write(target.part(part), batch_for(part, done.clone())).await.map(drop)
+            changed += (ids.len() - left.len()) as u64;
+            if several && left.len() < ids.len() {
+                let rows = ids.iter().zip(&expected).enumerate().filter(|(row, _)| !left.contains(row));
+                let rows: Vec<(Id, i64)> = rows.map(|(_, (id, version))| (id.clone(), *version)).collect();
+                on_others(target, "written on", |part| {
+                    let (columns, values): (Vec<usize>, Vec<&Value>) = columns_of(part).into_iter().unzip();
+                    let values = values.into_iter().cloned().collect::<Vec<_>>();
+                    let rows = &rows;
+                    async move { patch_part(target, part, version, rows, columns, |_| values.clone()).await }
                 })
                 .await?;
             }
@@ -175,4 +189,66 @@ impl<L: Layout> Workspace<L> {
         }
         Err(busy())
     }
+}
+
+/// How often a part is asked again that has not yet the version which the owner had: about two seconds together.
+const WAITS: u32 = 24;
+/// The longest pause between.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Before a further round some time for the writer that was faster; none before the first ones.
+async fn pause(round: usize) {
+    if round > 3 {
+        tokio::time::sleep(Duration::from_micros(200 * round as u64)).await;
+    }
+}
+
+/// Patches rows on a part that is not the owner's: each must have there the version that the owner had before, so that no
+/// writer's values are passed over. One that is still on its way is waited for.
+///
+/// # Errors
+/// [`ErrorKind::FracturedRow`] where the part stays behind: the writer before did not finish.
+pub(super) async fn patch_part(
+    target: &Target,
+    part: usize,
+    version: i64,
+    rows: &[(Id, i64)],
+    columns: Vec<usize>,
+    values: impl Fn(usize) -> Vec<Value>,
+) -> Result<()> {
+    let limit = target.describe(part).max_batch.max(1);
+    let mut left: Vec<usize> = (0..rows.len()).collect();
+    for attempt in 0..=WAITS {
+        let mut behind = Vec::new();
+        for chunk in left.chunks(limit) {
+            let batch = WriteBatch {
+                mode: WriteMode::Patch,
+                version,
+                ids: chunk.iter().map(|row| rows[*row].0.clone()).collect(),
+                columns: columns.clone(),
+                values: chunk.iter().flat_map(|row| values(*row)).collect(),
+                expected: chunk.iter().map(|row| rows[*row].1).collect(),
+            };
+            let report = target.driver(part).write(target.part(part), Arc::new(batch)).await?;
+            // A version that is not older came after ours, and has what ours has.
+            let older = report.stale.iter().filter(|(_, stored)| *stored < version).map(|(row, _)| *row);
+            behind.extend(older.chain(report.missing).map(|row| chunk[row]));
+        }
+        if behind.is_empty() {
+            return Ok(());
+        }
+        // Deleted meanwhile: nothing is left to be patched.
+        let ids: Vec<Id> = behind.iter().map(|row| rows[*row].0.clone()).collect();
+        let there: HashSet<Id> = fetch(target, Target::OWNER, &ids, &[]).await?.ids.into_iter().collect();
+        left = behind.into_iter().filter(|row| there.contains(&rows[*row].0)).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        if attempt < WAITS {
+            tokio::time::sleep(Duration::from_millis(1 << attempt.min(10)).min(LONGEST_PAUSE)).await;
+        }
+    }
+    let why = "the part is of an older version than the row was: its last writer did not finish; write the whole row again";
+    let id = left.first().map(|row| rows[*row].0.to_string()).unwrap_or_default();
+    Err(Error::new(ErrorKind::FracturedRow, why).with("id", id).with("rows", left.len()))
 }
