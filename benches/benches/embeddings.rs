@@ -4,11 +4,13 @@
 //! `cargo bench -p heavenbase-benches --bench embeddings`
 #![allow(clippy::print_stdout, missing_docs)]
 
+use std::alloc::System;
 use std::cell::Cell;
 
 use heavenbase::embedding::Embedder;
 use heavenbase::prelude::*;
 use heavenbase_benches::{report, versus};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 const ROWS: usize = 2_000;
 const ROUNDS: usize = 15;
@@ -41,6 +43,24 @@ struct Given {
     title: String,
     rank: i64,
     vector: Option<Vector<384>>,
+}
+
+#[derive(Entity, Clone)]
+#[entity(layout = Two)]
+struct Text {
+    object_id: Id,
+    #[store(to = "main")]
+    #[store(to = "search", copy)]
+    title: String,
+}
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Bytes that are held now, those of SQLite itself apart.
+fn held() -> usize {
+    let stats = ALLOCATOR.stats();
+    stats.bytes_allocated.saturating_sub(stats.bytes_deallocated)
 }
 
 fn vector(text: &str) -> Vec<f32> {
@@ -127,6 +147,34 @@ async fn measure() -> Result<(), Box<dyn std::error::Error>> {
 
     let (a, b) = versus(ROUNDS, || async { ws.rebuild::<Given>("search", |_| {}).await }, || ws.upsert_many(&rows.1)).await;
     report("rebuild of copies that are right; raw: upsert_many", a, b, ROWS);
+
+    // What a rebuild and an audit hold at most, over rows of which all copies are gone.
+    let mut before = 0;
+    for count in [20_000, 200_000] {
+        let rows = (before..count).map(|n| Text { object_id: Id::from(format!("row-{n:08}")), title: format!("title of row {n}") });
+        for rows in rows.collect::<Vec<_>>().chunks(10_000) {
+            ws.upsert_many(rows).await?;
+        }
+        before = count;
+        let emptied = rusqlite::Connection::open(folder.path().join("search.db"))?.execute("DELETE FROM default__text", [])?;
+        let (start, mut most) = (held(), 0);
+        let mut missing = 0;
+        ws.audit_each::<Text>(|_| {
+            missing += 1;
+            most = most.max(held().saturating_sub(start));
+        })
+        .await?;
+        let audited = most;
+        most = 0;
+        let started = std::time::Instant::now();
+        let rebuilt = ws.rebuild::<Text>("search", |_| most = most.max(held().saturating_sub(start))).await?;
+        let rate = rebuilt as f64 / started.elapsed().as_secs_f64();
+        println!(
+            "{emptied:>7} copies gone, {missing} found holding at most {} KiB; {rebuilt} rebuilt holding at most {} KiB, {rate:.0} rows a second",
+            audited >> 10,
+            most >> 10
+        );
+    }
     let health = ws.audit::<Embedded>().await?;
     println!("{} rows audited, {} findings", health.rows, health.findings.len());
     Ok(())

@@ -441,6 +441,14 @@ mod sqlite {
         meaning: Option<Vector<6>>,
     }
 
+    #[derive(Entity, Clone, Debug, PartialEq)]
+    #[entity(layout = Files, name = "entry")]
+    struct Given {
+        object_id: Id,
+        title: String,
+        meaning: Option<Vector<6>>,
+    }
+
     #[tokio::test]
     async fn a_vector_that_is_added_to_an_entity_is_filled_in_by_a_rebuild() -> Result<()> {
         let folder = tempfile::tempdir().expect("a folder");
@@ -468,6 +476,12 @@ mod sqlite {
         assert_eq!(asked.taken().concat().len(), 3000 - 1024);
         assert!(ws.audit::<After>().await?.is_clean());
         assert_eq!(ws.query::<After>().near_text(After::MEANING, "a", 3000).count().await?, 3000);
+        drop(ws);
+        // The vectors cannot become the application's own without a word.
+        let ws = Workspace::open(files()).await?;
+        let error = ws.register::<Given>().await.expect_err("they are embedded");
+        assert_eq!((error.kind(), error.field()), (ErrorKind::SchemaMismatch, Some("meaning")));
+        assert!(error.message().contains("#[compute(embed"), "{error}");
         Ok(())
     }
 }

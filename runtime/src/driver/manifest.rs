@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::capability::Placement;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{Column, Part};
+use crate::schema::{Column, DIGEST_PREFIX, Part};
 
 /// What was created under one physical name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,6 +76,11 @@ impl Manifest {
         }
         for there in &self.columns {
             let Some((_, asked)) = part.column(&there.field) else {
+                if let Some(field) = there.field.strip_prefix(DIGEST_PREFIX) {
+                    let why = "its stored vectors are embedded, and the entity no longer says so: keep `#[compute(embed, …)]`, or move the \
+                               rows to a new entity";
+                    return Err(mismatch(why.into()).at_field(field.to_owned()));
+                }
                 return Err(mismatch("stored, but the entity no longer has it here: keep the field, or drop the entity".into())
                     .at_field(there.field.clone()));
             };

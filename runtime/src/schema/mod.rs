@@ -14,5 +14,7 @@ pub use physical::{Naming, physical_name};
 
 /// Column that holds a row's version in every part. User fields cannot have this name.
 pub const VERSION_COLUMN: &str = "_hb_version";
+/// What the name of the hidden field beside an embedding begins with; the field's own name follows.
+pub const DIGEST_PREFIX: &str = "_hb_digest_";
 /// Column that holds a row's id in every part.
 pub const ID_COLUMN: &str = "object_id";
