@@ -30,6 +30,18 @@ macro_rules! on {
                 meaning: Option<Vector<8>>,
             }
 
+            scenario!(split, Split, Note, |backend| Split { main: InMem::new(), vectors: backend }, "vectors", $open);
+        }
+    };
+}
+
+/// The same with everything in one place, on some of them: what differs is that the backend owns the rows, and each costs the
+/// compiler as much again.
+macro_rules! alone_on {
+    ($module:ident, $kind:ident, $open:expr) => {
+        mod $module {
+            use super::*;
+
             #[derive(Layout)]
             struct Whole {
                 only: $kind,
@@ -46,7 +58,6 @@ macro_rules! on {
                 meaning: Option<Vector<8>>,
             }
 
-            scenario!(split, Split, Note, |backend| Split { main: InMem::new(), vectors: backend }, "vectors", $open);
             scenario!(whole, Whole, Alone, |backend| Whole { only: backend }, "only", $open);
         }
     };
@@ -126,8 +137,11 @@ fn directory() -> std::path::PathBuf {
 }
 
 on!(inmem, InMem, Some(InMem::new()));
+alone_on!(inmem_alone, InMem, Some(InMem::new()));
 #[cfg(feature = "sqlite")]
 on!(sqlite, Sqlite, Some(Sqlite::memory()));
+#[cfg(feature = "sqlite")]
+alone_on!(sqlite_alone, Sqlite, Some(Sqlite::memory()));
 #[cfg(feature = "duckdb")]
 on!(duckdb, DuckDb, Some(DuckDb::memory()));
 #[cfg(feature = "lance")]
@@ -142,3 +156,5 @@ on!(chroma, Chroma, at("HEAVENBASE_TEST_CHROMA", Chroma::url));
 on!(milvus, Milvus, at("HEAVENBASE_TEST_MILVUS", Milvus::url));
 #[cfg(feature = "pinecone")]
 on!(pinecone, Pinecone, Some(heavenbase_tests::pinecone::client_of(&directory())));
+#[cfg(feature = "chroma")]
+alone_on!(chroma_alone, Chroma, at("HEAVENBASE_TEST_CHROMA", Chroma::url));
