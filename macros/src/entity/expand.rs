@@ -297,10 +297,18 @@ fn null() -> TokenStream {
 fn write(field: &FieldModel) -> TokenStream {
     let FieldModel { ident, ty, .. } = field;
     let to_value = ty.logical("to_value");
+    // What the struct holds is looked at, though not used: else the compiler says of the field that nobody reads it.
+    let read = quote!(let _ = &self.#ident;);
     match &field.compute {
-        Some(ComputeModel::Function(function)) => quote_spanned!(function.span()=> values.push(#to_value(&#function(self)));),
+        Some(ComputeModel::Function(function)) => {
+            let write = quote_spanned!(function.span()=> values.push(#to_value(&#function(self))););
+            quote!(#read #write)
+        }
         // The workspace has the embedder.
-        Some(ComputeModel::Embed(_)) => null(),
+        Some(ComputeModel::Embed(_)) => {
+            let write = null();
+            quote!(#read #write)
+        }
         None => quote!(values.push(#to_value(&self.#ident));),
     }
 }
