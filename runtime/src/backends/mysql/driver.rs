@@ -9,7 +9,8 @@ use super::{children, ensure, write};
 use crate::backends::network::Pages;
 use crate::backends::sql::{Dialect, aggregate, estimate, select};
 use crate::driver::{
-    Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, Reply, SortKey, SubQuery, WriteBatch, WriteReport,
+    Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply, SortKey, SubQuery,
+    WriteBatch, WriteReport,
 };
 use crate::error::Result;
 use crate::filter::Filter;
@@ -170,6 +171,10 @@ impl Driver for MySqlDriver {
             let answer = self.core.rows("SELECT 1", &[]).await;
             answer.map(drop)
         })
+    }
+
+    fn raw<'a>(&'a self, statement: &'a RawStatement) -> Reply<'a, RawAnswer> {
+        Reply::later(super::raw::run(&self.core, statement))
     }
 
     fn as_any(&self) -> &dyn std::any::Any {

@@ -25,6 +25,7 @@ mod failure;
 mod json;
 mod list;
 mod pattern;
+mod raw;
 mod server;
 mod table;
 mod write;
@@ -43,6 +44,18 @@ use crate::error::Result;
 
 #[diagnostic::do_not_recommend]
 impl super::MapsTables for MySql {}
+#[diagnostic::do_not_recommend]
+impl super::RunsSql for MySql {}
+
+#[diagnostic::do_not_recommend]
+impl super::Native for MySql {
+    /// The pool of connections. Its sessions have strict modes, UTC and `READ COMMITTED`.
+    type Handle<'w> = &'w sqlx::MySqlPool;
+
+    fn handle(driver: &dyn Driver) -> Option<&sqlx::MySqlPool> {
+        driver.as_any().downcast_ref::<MySqlDriver>().filter(|driver| driver.description().kind == "mysql").map(MySqlDriver::pool)
+    }
+}
 
 impl super::Connect for MySql {
     async fn connect(self) -> Result<Arc<dyn Driver>> {

@@ -11,7 +11,7 @@ mod vectors;
 
 use std::sync::Arc;
 
-use super::mysql::{Server, open_as};
+use super::mysql::{MySqlDriver, Server, open_as};
 use super::network::{Options, connection_options};
 use crate::driver::Driver;
 use crate::error::Result;
@@ -42,6 +42,18 @@ connection_options!(
 
 #[diagnostic::do_not_recommend]
 impl super::MapsTables for OceanBase {}
+#[diagnostic::do_not_recommend]
+impl super::RunsSql for OceanBase {}
+
+#[diagnostic::do_not_recommend]
+impl super::Native for OceanBase {
+    /// The pool of connections.
+    type Handle<'w> = &'w sqlx::MySqlPool;
+
+    fn handle(driver: &dyn Driver) -> Option<&sqlx::MySqlPool> {
+        driver.as_any().downcast_ref::<MySqlDriver>().filter(|driver| driver.description().kind == "oceanbase").map(MySqlDriver::pool)
+    }
+}
 
 impl super::Connect for OceanBase {
     async fn connect(self) -> Result<Arc<dyn Driver>> {
