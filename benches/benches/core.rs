@@ -4,7 +4,7 @@
 #![allow(clippy::print_stdout, missing_docs)]
 
 use heavenbase::prelude::*;
-use heavenbase_benches::{Random, report, versus};
+use heavenbase_benches::{Clock, Random, report, versus};
 use rusqlite::{Connection, params};
 
 #[derive(Layout)]
@@ -59,7 +59,7 @@ fn raw_upsert(connection: &mut Connection, items: &[Item]) -> rusqlite::Result<(
 
 fn raw_item(row: &rusqlite::Row<'_>) -> rusqlite::Result<Item> {
     Ok(Item {
-        object_id: Id::from(row.get::<_, String>(0)?),
+        object_id: Id::from(row.get_ref(0)?.as_str()?),
         title: row.get(1)?,
         price: row.get(2)?,
         stock: row.get(3)?,
@@ -85,10 +85,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     for _ in 0..9 {
         ws.delete_where::<Item>(Predicate::all()).await?;
         cell.borrow_mut().execute("DELETE FROM item", [])?;
-        let started = std::time::Instant::now();
+        let started = Clock::now();
         ws.upsert_many(batch).await?;
         fresh.0.push(started.elapsed());
-        let started = std::time::Instant::now();
+        let started = Clock::now();
         raw_upsert(&mut cell.borrow_mut(), batch)?;
         fresh.1.push(started.elapsed());
     }

@@ -6,7 +6,7 @@ mod turns;
 pub use turns::{Candidate, Clock, compare};
 
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A generator of numbers that is the same on every run (SplitMix64).
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ pub fn median(mut times: Vec<Duration>) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-/// Two contenders take turns, `rounds` times each, in changing order; gives their medians.
+/// Two contenders take turns, `rounds` times each, in changing order; gives the medians of the time each was running.
 pub async fn versus<A, B, FA, FB>(rounds: usize, mut ours: A, mut raw: B) -> (Duration, Duration)
 where
     A: FnMut() -> FA,
@@ -52,7 +52,7 @@ where
         let ours_first = round % 2 == 0;
         let (mut time_a, mut time_b) = (Duration::ZERO, Duration::ZERO);
         for turn in 0..2 {
-            let started = Instant::now();
+            let started = Clock::now();
             if (turn == 0) == ours_first {
                 ours().await;
                 time_a = started.elapsed();

@@ -40,7 +40,6 @@ pub fn compare(subject: &str, count: usize, candidates: &mut [Candidate<'_>]) ->
             if round > 0 {
                 candidate.times.push(start.elapsed() / candidate.repeats);
             } else {
-                // The system counts a thread's time in steps of milliseconds: a turn takes many of them.
                 candidate.repeats = (TURN.as_nanos() / wall.elapsed().as_nanos().max(1)).clamp(1, 1 << 20) as u32;
             }
         }
@@ -55,8 +54,8 @@ pub fn compare(subject: &str, count: usize, candidates: &mut [Candidate<'_>]) ->
     medians
 }
 
-/// The time this thread was running, where the system tells (Linux): others that want the processor do not count. Else
-/// the time that passed.
+/// The time this process was running, all its threads together, where the system tells: others that want the processor do
+/// not count. Else the time that passed.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock(Option<Duration>, Instant);
 
@@ -75,7 +74,13 @@ impl Clock {
     }
 }
 
+#[cfg(unix)]
 fn running() -> Option<Duration> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    text.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Some(Duration::new(time.tv_sec.try_into().ok()?, time.tv_nsec.try_into().ok()?))
+}
+
+#[cfg(not(unix))]
+fn running() -> Option<Duration> {
+    None
 }

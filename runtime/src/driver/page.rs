@@ -1,4 +1,6 @@
-use std::collections::HashMap;
+use std::cell::OnceCell;
+
+use hashbrown::HashMap;
 
 use super::{Reply, best_first};
 use crate::types::{Id, Value};
@@ -63,6 +65,40 @@ impl Page {
         self.scores.append(&mut other.scores);
     }
 
+    /// `keep` rows from a place on.
+    #[must_use]
+    pub fn slice(mut self, from: usize, keep: usize) -> Page {
+        let (from, to) = (from.min(self.len()), from.saturating_add(keep).min(self.len()));
+        if from == 0 && to == self.len() {
+            return self;
+        }
+        self.ids.truncate(to);
+        self.versions.truncate(to);
+        self.scores.truncate(to);
+        self.values.truncate(to * self.width);
+        self.ids.drain(..from);
+        self.versions.drain(..from);
+        self.scores.drain(..from.min(self.scores.len()));
+        self.values.drain(..from * self.width);
+        self
+    }
+
+    /// Leaves the first `at` rows, and gives those after.
+    #[must_use]
+    pub fn split_off(&mut self, at: usize) -> Page {
+        if at >= self.len() {
+            return Page::new(self.width);
+        }
+        let scores = if self.scores.is_empty() { Vec::new() } else { self.scores.split_off(at) };
+        Page {
+            ids: self.ids.split_off(at),
+            versions: self.versions.split_off(at),
+            width: self.width,
+            values: self.values.split_off(at * self.width),
+            scores,
+        }
+    }
+
     /// The same rows in the order of `ids`; rows not named are dropped, ids not found left out.
     #[must_use]
     pub fn arranged(mut self, ids: &[Id]) -> Page {
@@ -90,19 +126,42 @@ impl Page {
 
     /// The rows of a search with the best score first, then by id: an engine may give ties in another order.
     #[must_use]
-    pub fn ranked(mut self) -> Page {
+    pub fn ranked(self) -> Page {
         let mut order: Vec<usize> = (0..self.len()).collect();
         order.sort_by(|&a, &b| best_first(self.scores[a], self.scores[b]).then_with(|| self.ids[a].cmp(&self.ids[b])));
         if order.is_sorted() {
             return self;
         }
-        let mut ranked = Page::new(self.width);
-        for row in order {
-            let id = std::mem::take(&mut self.ids[row]);
-            ranked.push(id, self.versions[row], self.row_mut(row).iter_mut().map(Value::take));
-            ranked.scores.push(self.scores[row]);
+        self.picked(order)
+    }
+
+    /// The rows in the order of their ids, by bytes.
+    #[must_use]
+    pub fn by_id(mut self) -> Page {
+        if self.ids.is_sorted() {
+            return self;
         }
-        ranked
+        if self.width == 0 && self.scores.is_empty() && self.versions.iter().all(|version| *version == 0) {
+            self.ids.sort_unstable();
+            return self;
+        }
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        order.sort_unstable_by(|&a, &b| self.ids[a].cmp(&self.ids[b]));
+        self.picked(order)
+    }
+
+    /// The rows at these places, each named at most once.
+    fn picked(mut self, places: Vec<usize>) -> Page {
+        let mut picked = Page::new(self.width);
+        picked.ids.reserve(places.len());
+        picked.versions.reserve(places.len());
+        picked.values.reserve(places.len() * self.width);
+        for row in places {
+            let id = std::mem::take(&mut self.ids[row]);
+            picked.push(id, self.versions[row], self.row_mut(row).iter_mut().map(Value::take));
+            picked.scores.extend(self.scores.get(row));
+        }
+        picked
     }
 
     /// Bytes the page holds, roughly: for the counters of `explain_analyze`.
@@ -113,17 +172,27 @@ impl Page {
 
 /// Rows of a page by id.
 #[derive(Debug)]
-pub struct IdLookup<'a>(HashMap<&'a str, usize>);
+pub struct IdLookup<'a> {
+    ids: &'a [Id],
+    /// Made at the first id that is not where it is expected.
+    places: OnceCell<HashMap<&'a str, usize>>,
+}
 
 impl<'a> IdLookup<'a> {
     /// Prepares look-ups in a page's ids.
     pub fn new(ids: &'a [Id]) -> Self {
-        IdLookup(ids.iter().enumerate().map(|(i, id)| (id.as_str(), i)).collect())
+        IdLookup { ids, places: OnceCell::new() }
     }
 
     /// The row of an id.
     pub fn row(&self, id: &str) -> Option<usize> {
-        self.0.get(id).copied()
+        let places = self.places.get_or_init(|| self.ids.iter().enumerate().map(|(i, id)| (id.as_str(), i)).collect());
+        places.get(id).copied()
+    }
+
+    /// The row of an id that is probably this one: pages mostly come in the order that their ids were asked in.
+    pub fn row_near(&self, id: &Id, expected: usize) -> Option<usize> {
+        if self.ids.get(expected) == Some(id) { Some(expected) } else { self.row(id) }
     }
 }
 

@@ -28,6 +28,11 @@ pub struct SubQuery {
     pub near: Option<NearQuery>,
     /// A hint: rows a page, at first.
     pub page_rows: usize,
+    /// Whether the caller looks at the ids alone, with no columns: versions may be anything then, which spares an index the
+    /// way to its rows.
+    pub ids_only: bool,
+    /// A hint: at most so many rows, as [`estimate`](super::Driver::estimate) said.
+    pub expected: Option<usize>,
 }
 
 impl Default for SubQuery {
@@ -42,6 +47,8 @@ impl Default for SubQuery {
             offset: 0,
             near: None,
             page_rows: 1024,
+            ids_only: false,
+            expected: None,
         }
     }
 }

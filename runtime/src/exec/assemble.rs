@@ -99,7 +99,7 @@ impl Shape {
         {
             let lookups: Vec<IdLookup<'_>> = pages.iter().map(|(_, page)| IdLookup::new(&page.ids)).collect();
             for (row, id) in ids.iter().enumerate() {
-                match whole(context, &pages, &lookups, id) {
+                match whole(context, &pages, &lookups, id, row) {
                     Whole::Yes(places) => slots.push(Some(places)),
                     Whole::Gone => slots.push(None),
                     Whole::Torn(_) => {
@@ -178,10 +178,10 @@ impl Shape {
             let wanted: Vec<Id> = left.iter().map(|row| ids[*row].clone()).collect();
             let mut pages = self.read(context, &wanted, None).await?;
             let mut still = Vec::new();
-            for (row, id) in left.iter().zip(&wanted) {
+            for (at, (row, id)) in left.iter().zip(&wanted).enumerate() {
                 let verdict = {
                     let lookups: Vec<IdLookup<'_>> = pages.iter().map(|(_, page)| IdLookup::new(&page.ids)).collect();
-                    whole(context, &pages, &lookups, id)
+                    whole(context, &pages, &lookups, id, at)
                 };
                 match verdict {
                     Whole::Yes(places) => drop(healed.insert(*row, self.outputs(id, &mut pages, &places))),
@@ -202,14 +202,14 @@ enum Whole {
     Torn(usize),
 }
 
-/// Whether a row's parts are all there with one version.
-fn whole(context: &Context, pages: &[(usize, Page)], lookups: &[IdLookup<'_>], id: &Id) -> Whole {
-    let places: Vec<Option<usize>> = lookups.iter().map(|l| l.row(id)).collect();
+/// Whether a row's parts are all there with one version; where they probably are, when nothing is missing.
+fn whole(context: &Context, pages: &[(usize, Page)], lookups: &[IdLookup<'_>], id: &Id, expected: usize) -> Whole {
+    let place = |nth: usize| lookups[nth].row_near(id, expected);
     let owner = pages.iter().position(|(p, _)| *p == Target::OWNER);
-    let Some(version) = owner.and_then(|o| places[o].map(|row| pages[o].1.versions[row])) else { return Whole::Gone };
-    let mut all = Vec::with_capacity(places.len());
-    for ((part, page), place) in pages.iter().zip(places) {
-        match place {
+    let Some(version) = owner.and_then(|o| place(o).map(|row| pages[o].1.versions[row])) else { return Whole::Gone };
+    let mut all = Vec::with_capacity(pages.len());
+    for (nth, (part, page)) in pages.iter().enumerate() {
+        match place(nth) {
             Some(row) if page.versions[row] == version || context.target.part(*part).is_mapped() => all.push(row),
             _ => return Whole::Torn(*part),
         }

@@ -44,23 +44,22 @@ pub(super) async fn probe(context: &Context, groups: &[Group], after: Option<&Id
         let mut chosen: Vec<usize> = std::iter::once(smallest).chain((0..groups.len()).filter(alike)).collect();
         if chosen.iter().all(|i| embedded(context, &groups[*i])) {
             let rows = sizes[smallest].bound().unwrap_or(cap);
-            read[smallest] = Some(Side::read(context, &groups[smallest], after, rows).await?);
+            read[smallest] = Some(Side::read(context, &groups[smallest], after, rows, sizes[smallest].bound()).await?);
             if read[smallest].as_ref().is_some_and(|side| side.complete && side.ids.is_empty()) {
                 return Ok(Candidates::Few(Vec::new()));
             }
             chosen.remove(0);
         }
-        let rows = |i: usize| sizes[i].bound().unwrap_or(cap);
-        let sides = read_all(context, groups, &chosen, after, &rows).await?;
+        let sides = read_all(context, groups, &chosen, after, cap, &sizes).await?;
         chosen.into_iter().zip(sides).for_each(|(i, side)| read[i] = Some(side));
     } else {
         let unknown: Vec<usize> = (0..groups.len()).filter(|i| !sizes[*i].is_known()).collect();
         if unknown.iter().filter(|i| !embedded(context, &groups[**i])).count() > 1 {
-            let sides = read_all(context, groups, &unknown, after, &|_| cap).await?;
+            let sides = read_all(context, groups, &unknown, after, cap, &sizes).await?;
             unknown.into_iter().zip(sides).for_each(|(i, side)| read[i] = Some(side));
         } else {
             for i in unknown {
-                let side = Side::read(context, &groups[i], after, cap).await?;
+                let side = Side::read(context, &groups[i], after, cap, None).await?;
                 let small = side.complete && side.ids.len() <= cap / 8;
                 read[i] = Some(side);
                 if small {
@@ -91,22 +90,23 @@ pub(super) async fn probe(context: &Context, groups: &[Group], after: Option<&Id
     Ok(Candidates::Few(ids))
 }
 
-/// Reads the beginnings of some sides, at the same time where several are on the network.
+/// Reads the beginnings of some sides, those of known size whole; at the same time where several are on the network.
 async fn read_all(
     context: &Context,
     groups: &[Group],
     chosen: &[usize],
     after: Option<&Id>,
-    rows: &dyn Fn(usize) -> usize,
+    cap: usize,
+    sizes: &[Size],
 ) -> Result<Vec<Side>> {
-    let reads = chosen.iter().map(|i| (&groups[*i], rows(*i)));
+    let reads = chosen.iter().map(|i| (&groups[*i], sizes[*i].bound()));
     if chosen.iter().filter(|i| !embedded(context, &groups[**i])).count() > 1 {
-        let reads: Vec<_> = reads.map(|(group, rows)| Side::read(context, group, after, rows)).collect();
+        let reads: Vec<_> = reads.map(|(group, known)| Side::read(context, group, after, known.unwrap_or(cap), known)).collect();
         return try_join_all(reads).await;
     }
     let mut sides = Vec::with_capacity(chosen.len());
-    for (group, rows) in reads.collect::<Vec<_>>() {
-        sides.push(Side::read(context, group, after, rows).await?);
+    for (group, known) in reads.collect::<Vec<_>>() {
+        sides.push(Side::read(context, group, after, known.unwrap_or(cap), known).await?);
     }
     Ok(sides)
 }
@@ -126,7 +126,7 @@ impl Sides {
             }
             merged.push(match self.read[i].take() {
                 Some(side) => side.whole(),
-                None => IdStream::of_group(context, group, after, rows),
+                None => IdStream::of_group(context, group, after, rows).expecting(size.bound()),
             });
         }
         if merged.len() > 1 {
@@ -145,8 +145,8 @@ struct Side {
 
 impl Side {
     /// Reads up to `cap` ids, and one more to see whether that was all.
-    async fn read(context: &Context, group: &Group, after: Option<&Id>, cap: usize) -> Result<Side> {
-        let mut stream = IdStream::of_group(context, group, after, cap + 1);
+    async fn read(context: &Context, group: &Group, after: Option<&Id>, cap: usize, known: Option<usize>) -> Result<Side> {
+        let mut stream = IdStream::of_group(context, group, after, cap + 1).expecting(known);
         let mut ids: Vec<Id> = Vec::new();
         while ids.len() <= cap {
             match stream.next().await? {
@@ -217,7 +217,8 @@ pub(super) async fn among(context: &Context, part: usize, purpose: Purpose, filt
     let chunk = context.target.describe(part).max_ids.max(1);
     let mut found = Vec::new();
     for ids in ids.chunks(chunk) {
-        let query = SubQuery { filter: filter.clone(), ids: Some(Arc::from(ids)), page_rows: ids.len(), ..SubQuery::default() };
+        let query =
+            SubQuery { filter: filter.clone(), ids: Some(Arc::from(ids)), page_rows: ids.len(), ids_only: true, ..SubQuery::default() };
         let rows = PartStream::open(context, part, purpose, query).await?.collect(0).await?;
         found.extend(rows.ids);
     }

@@ -34,6 +34,7 @@ enum Node {
         stream: Option<PartStream>,
         after: Option<Id>,
         rows: usize,
+        expected: Option<usize>,
         idle: u8,
     },
     And(Vec<IdStream>),
@@ -56,7 +57,15 @@ impl IdStream {
 
     /// The ids of one part that satisfy a filter, after an id.
     pub(super) fn of_part(context: &Context, part: usize, purpose: Purpose, filter: Filter, after: Option<Id>, rows: usize) -> Self {
-        Self::new(Node::Leaf { context: context.clone(), part, purpose, filter, stream: None, after, rows, idle: 0 })
+        Self::new(Node::Leaf { context: context.clone(), part, purpose, filter, stream: None, after, rows, expected: None, idle: 0 })
+    }
+
+    /// The same stream, of at most so many ids if that is known.
+    pub(super) fn expecting(mut self, known: Option<usize>) -> Self {
+        if let Node::Leaf { expected, .. } = &mut self.node {
+            *expected = known;
+        }
+        self
     }
 
     /// The ids that satisfy a group.
@@ -134,7 +143,7 @@ impl IdStream {
 
     async fn produce(&mut self, from: Option<&Id>) -> Result<Option<Vec<Id>>> {
         match &mut self.node {
-            Node::Leaf { context, part, purpose, filter, stream, after, rows, idle } => {
+            Node::Leaf { context, part, purpose, filter, stream, after, rows, expected, idle } => {
                 // Pages that end before `from` are of no use: after two of them, start again further on.
                 if let (Some(from), true) = (from, *idle >= 2)
                     && let Some(below) = just_below(from)
@@ -146,7 +155,14 @@ impl IdStream {
                     Some(open) => open,
                     None => {
                         let position = after.clone().map(|id| Position { keys: Vec::new(), id });
-                        let query = SubQuery { filter: filter.clone(), after: position, page_rows: *rows, ..SubQuery::default() };
+                        let query = SubQuery {
+                            filter: filter.clone(),
+                            after: position,
+                            page_rows: *rows,
+                            ids_only: true,
+                            expected: *expected,
+                            ..SubQuery::default()
+                        };
                         stream.insert(PartStream::open(context, *part, *purpose, query).await?)
                     }
                 };

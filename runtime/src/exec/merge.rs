@@ -82,11 +82,11 @@ impl<'a> Block<'a> {
     fn fill(&mut self) {
         let rest = &self.ids[self.start..];
         (self.len, self.at) = (rest.len().min(BLOCK), 0);
-        self.keys.iter_mut().zip(rest).for_each(|(place, id)| *place = key(id, self.skip));
+        self.keys.iter_mut().zip(rest).for_each(|(place, id)| *place = id.key(self.skip));
         let keys = &self.keys[..self.len];
         // No early end: the compiler makes vector code of it.
         let ascending = keys.windows(2).fold(true, |so_far, pair| so_far & (pair[0] < pair[1]));
-        let next = rest.get(self.len).map(|id| key(id, self.skip));
+        let next = rest.get(self.len).map(|id| id.key(self.skip));
         self.distinct = ascending && next.is_none_or(|next| keys.last().is_none_or(|last| *last < next));
     }
 
@@ -130,20 +130,6 @@ impl<'a> Block<'a> {
             }
             self.at += usize::from(order.is_le());
             other.at += usize::from(order.is_ge());
-        }
-    }
-}
-
-/// The eight bytes after the first `skip`, as a number that orders as they do; zeros stand for what is missing.
-#[inline]
-fn key(id: &Id, skip: usize) -> u64 {
-    let tail = id.as_bytes().get(skip..).unwrap_or_default();
-    match tail.first_chunk() {
-        Some(bytes) => u64::from_be_bytes(*bytes),
-        None => {
-            let mut bytes = [0; 8];
-            bytes[..tail.len()].copy_from_slice(tail);
-            u64::from_be_bytes(bytes)
         }
     }
 }

@@ -107,7 +107,8 @@ impl PartStream {
         let check = RowCheck::new(&taken.remainder, held, &mut columns)?;
         if ordered && query.near.is_none() {
             let (left, skip) = (query.limit, query.offset);
-            let asked = SubQuery { filter: taken.taken, columns, limit: None, offset: 0, ..query };
+            let ids_only = query.ids_only && columns.is_empty();
+            let asked = SubQuery { filter: taken.taken, columns, limit: None, offset: 0, ids_only, expected: None, ..query };
             let stream = driver.open(held.clone(), Arc::new(asked))?;
             return Ok(this(Source::Checked { stream, check, left, skip }));
         }
@@ -128,6 +129,8 @@ impl PartStream {
             near: None,
             ids: query.ids.clone(),
             page_rows: 8192,
+            ids_only: false,
+            expected: None,
         };
         let mut rows = Box::pin(Self::start(context, part, purpose, gathered)).await?;
         let page = match &query.near {
@@ -186,23 +189,7 @@ pub(super) fn cut(page: Page, skip: &mut usize, left: &mut Option<usize>) -> Pag
     if let Some(left) = left {
         *left -= keep;
     }
-    slice(page, from, keep)
-}
-
-fn slice(mut page: Page, from: usize, keep: usize) -> Page {
-    if from == 0 && keep == page.len() {
-        return page;
-    }
-    let to = from + keep;
-    page.ids.truncate(to);
-    page.versions.truncate(to);
-    page.scores.truncate(to);
-    page.values.truncate(to * page.width);
-    page.ids.drain(..from);
-    page.versions.drain(..from);
-    page.scores.drain(..from.min(page.scores.len()));
-    page.values.drain(..from * page.width);
-    page
+    page.slice(from, keep)
 }
 
 fn column_of(key: SortKey) -> Option<usize> {

@@ -177,7 +177,7 @@ impl RowStream {
                 hydrate(context, shape, ready, *batch).await
             }
             Source::Listed(ids) => hydrate(context, shape, ids, wanted.map_or(page, |w| w.clamp(1, page))).await,
-            Source::Probed(walk) => walk.next(context, shape).await,
+            Source::Probed(walk) => walk.next(context, shape, wanted).await,
         }
     }
 }

@@ -13,6 +13,8 @@ use crate::types::Value;
 pub(super) const PROBE_COST: usize = 3;
 /// What the first question about a side in this process counts to.
 const FIRST: usize = 256;
+/// So few ids are pushed in the time that it takes to ask one more driver about its side.
+const TINY: usize = 16;
 /// What it counts to on the network: counting so far takes a server no longer than the way there.
 const FAR: usize = 16_384;
 
@@ -54,6 +56,9 @@ pub(super) async fn sizes(context: &Context, groups: &[Group], cap: usize) -> Re
         // Once a small side is known, the others are asked whether they are not much larger.
         for second in [false, true] {
             for &i in &near {
+                if least <= TINY {
+                    return Ok(sizes);
+                }
                 let upto = if least == usize::MAX { round } else { least.saturating_mul(PROBE_COST).min(cap) };
                 if sizes[i].bound().is_some() || sizes[i].asked >= upto.max(1) || second && least == usize::MAX {
                     continue;

@@ -9,7 +9,7 @@ use super::assemble::{ResultPage, Shape, key_values};
 use super::candidates::{Candidates, asks_owner, probe, restrict_all};
 use super::part::{PartStream, is_after, key_order};
 use super::rows::keys;
-use super::sizes::sizes;
+use super::sizes::{embedded, sizes};
 use crate::driver::{OrderKey, Page, Position, SubQuery};
 use crate::error::Result;
 use crate::filter::Filter;
@@ -18,11 +18,15 @@ use crate::schema::Part;
 use crate::types::{Id, LogicalType, Value};
 
 /// Rows walked before it is asked whether the other way is shorter.
-const PATIENCE: usize = 1024;
+const PATIENCE: usize = 256;
+/// Fewest rows that the others are asked about at a time.
+const FEWEST: usize = 16;
 
 /// A walk along an order.
 pub(super) struct Walk {
     stream: PartStream,
+    /// What is read and not yet walked.
+    ahead: Page,
     part: usize,
     order: Vec<PlannedOrder>,
     /// All groups; those of other parts.
@@ -30,6 +34,8 @@ pub(super) struct Walk {
     others: Vec<Group>,
     /// Whether the pages have the columns that the result wants of the part.
     carries: bool,
+    /// Whether asking the others costs no round trip, so that they are asked about no more rows than seem needed.
+    near: bool,
     walked: usize,
     found: usize,
     last: Option<Id>,
@@ -61,12 +67,33 @@ impl Walk {
         let query = SubQuery { filter, columns, order: keys(&order), after, page_rows, ..SubQuery::default() };
         let stream = PartStream::open(context, part, Purpose::Order, query).await?;
         let patience = PATIENCE.min(context.bounds.page);
-        Ok(Walk { stream, part, order, groups: groups.to_vec(), others, carries, walked: 0, found: 0, last: None, patience })
+        let near = others.iter().all(|group| embedded(context, group));
+        let (ahead, groups) = (Page::default(), groups.to_vec());
+        Ok(Walk { stream, ahead, part, order, groups, others, carries, near, walked: 0, found: 0, last: None, patience })
     }
 
-    /// The next rows that satisfy all groups, not empty; `None` at the end.
-    pub(super) async fn next(&mut self, context: &Context, shape: &Shape) -> Result<Option<ResultPage>> {
-        let Some(page) = self.stream.next().await? else { return Ok(None) };
+    /// How many more rows to walk for so many that are wanted: what was found so far says it, but not much at first, so never
+    /// more than have been walked already.
+    fn stride(&self, wanted: usize) -> usize {
+        let guess = match self.found {
+            0 => self.walked,
+            found => self.walked.saturating_mul(wanted).saturating_mul(9) / found.saturating_mul(8) + 1,
+        };
+        guess.min(self.walked.max(wanted.saturating_mul(2))).max(FEWEST)
+    }
+
+    /// The next rows that satisfy all groups, perhaps none; `None` at the end.
+    pub(super) async fn next(&mut self, context: &Context, shape: &Shape, wanted: Option<usize>) -> Result<Option<ResultPage>> {
+        if self.ahead.is_empty() {
+            let Some(page) = self.stream.next().await? else { return Ok(None) };
+            self.ahead = page;
+        }
+        let stride = match wanted {
+            Some(wanted) if self.near => self.stride(wanted),
+            _ => usize::MAX,
+        };
+        let rest = self.ahead.split_off(stride);
+        let page = std::mem::replace(&mut self.ahead, rest);
         self.walked += page.len();
         self.last.clone_from(&page.ids.last().cloned());
         let mut sorted = page.ids.clone();
@@ -92,7 +119,7 @@ impl Walk {
         let Some(last) = self.last.clone() else { return Ok(None) };
         // With what was found so far, the walk goes on for so many rows; finding nothing says no more than as far again.
         let ahead = self.walked.saturating_mul(wanted).checked_div(self.found).unwrap_or(self.walked);
-        let cap = ahead / 4;
+        let cap = ahead / 2;
         let sizes = sizes(context, &self.others, cap).await?;
         let Some(size) = sizes.iter().filter_map(|size| size.bound()).min() else { return Ok(None) };
         let mut at = key_values(context, vec![last.clone()], &self.order.iter().map(|o| o.key).collect::<Vec<_>>()).await?;

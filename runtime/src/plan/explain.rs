@@ -312,7 +312,7 @@ fn aggregate_step(target: &Target, part: usize, aggregate: &Aggregate) -> Step {
 }
 
 fn filtered(filter: &Filter) -> SubQuery {
-    SubQuery { filter: filter.clone(), ..SubQuery::default() }
+    SubQuery { filter: filter.clone(), ids_only: true, ..SubQuery::default() }
 }
 
 fn order_keys(plan: &Plan) -> Vec<OrderKey> {

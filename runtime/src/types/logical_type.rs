@@ -110,7 +110,7 @@ impl LogicalType {
         let refuse = |why: String| Err(Error::new(ErrorKind::InvalidValue, why));
         match (self, value) {
             (_, Value::Null) | (LogicalType::Bool, Value::Bool(_)) | (LogicalType::Bytes, Value::Bytes(_)) => Ok(()),
-            (LogicalType::Id | LogicalType::Ref(_), Value::Text(text)) => super::Id::from(text.as_str()).check(),
+            (LogicalType::Id | LogicalType::Ref(_), Value::Text(text)) => super::Id::check_text(text),
             (LogicalType::Int { min, max }, Value::Int(n)) if n < min || n > max => refuse(format!("an integer outside of {min} to {max}")),
             (LogicalType::Int { .. }, Value::Int(_)) => Ok(()),
             (LogicalType::Float, Value::Float(n)) if !n.is_finite() => {

@@ -75,6 +75,18 @@ pub(super) fn select(table: &Table, view: &View, filter: &Filter, ids: Option<&[
     Ok(Some(narrow(table, &node, candidates)))
 }
 
+/// The rows of some ids that satisfy a filter, in the order of the ids.
+pub(super) fn among(table: &Table, view: &View, filter: &Filter, ids: &[Id]) -> Result<Vec<u32>> {
+    let mut rows: Vec<u32> = ids.iter().filter_map(|id| table.find(id)).collect();
+    let column = |field: &str| view.part.column(field).and_then(|(position, _)| view.columns.get(position).copied());
+    let node = filter::prepare(filter, &table.shape, &column)?;
+    if !filter.is_all() {
+        let selection = narrow(table, &node, Selection::of_rows(rows.clone()));
+        rows.retain(|row| selection.contains(*row));
+    }
+    Ok(rows)
+}
+
 fn narrow(table: &Table, node: &Node, mut selection: Selection) -> Selection {
     selection.count = 0;
     for (index, mask) in &mut selection.chunks {

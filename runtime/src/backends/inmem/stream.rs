@@ -52,6 +52,10 @@ impl Source {
 pub(super) fn open(view: &View, query: &SubQuery) -> Result<RowStream> {
     let table = view.store.snapshot();
     let columns = view.positions(&query.columns)?;
+    let listed = query.ids.as_deref().filter(|ids| query.order.is_empty() && query.near.is_none() && ids.is_sorted_by(|a, b| a < b));
+    if let Some(ids) = listed {
+        return among(table, columns, view, query, ids);
+    }
     let selection = select::select(&table, view, &query.filter, query.ids.as_deref())?;
     let mut stream =
         RowStream { source: Source::List(Vec::new().into_iter()), table, columns, left: usize::MAX, page_rows: query.page_rows.max(1) };
@@ -91,6 +95,15 @@ pub(super) fn open(view: &View, query: &SubQuery) -> Result<RowStream> {
         }
     }
     Ok(stream)
+}
+
+/// Rows by sorted ids: they are in order already.
+fn among(table: Arc<Table>, columns: Vec<usize>, view: &View, query: &SubQuery, ids: &[Id]) -> Result<RowStream> {
+    let start = query.after.as_ref().map_or(0, |after| ids.partition_point(|id| *id <= after.id));
+    let mut rows = select::among(&table, view, &query.filter, &ids[start..])?;
+    rows.drain(..query.offset.min(rows.len()));
+    let source = Source::List(rows.into_iter());
+    Ok(RowStream { source, table, columns, left: query.limit.unwrap_or(usize::MAX), page_rows: query.page_rows.max(1) })
 }
 
 /// Whether walking along a sorted sequence until enough selected rows came by costs less than sorting those.

@@ -306,6 +306,16 @@ pub trait Dialect: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Whether rows wanted by id come in any order: the driver sorts them, because an index that is not by id leaves few.
+    fn leaves_ids_unsorted(&self) -> bool {
+        false
+    }
+
+    /// Whether a select whose caller looks at the ids alone reads no versions, so that an index has all that it reads.
+    fn leaves_out_versions(&self) -> bool {
+        false
+    }
+
     /// Writes the id as the last key of an order.
     ///
     /// # Errors

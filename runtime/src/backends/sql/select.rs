@@ -1,7 +1,7 @@
 //! Sub-queries as SQL, page by page along the order (keyset), and what a driver takes of them.
 
 use super::{Comparison, Dialect, Sql, Statement, Term, filter};
-use crate::driver::{OrderKey, Page, Position, Pushdown, SortKey, SubQuery, split_conjunction};
+use crate::driver::{NearQuery, OrderKey, Page, Position, Pushdown, SortKey, SubQuery, split_conjunction};
 use crate::error::Result;
 use crate::filter::Filter;
 use crate::schema::Part;
@@ -60,7 +60,8 @@ pub fn select(
     offset: usize,
 ) -> Result<Statement> {
     let mut sql = Sql::new(dialect);
-    row_head(&mut sql, part, &selected_columns(query))?;
+    let columns = selected_columns(query);
+    row_head(&mut sql, part, &columns, version_of(dialect, part, query, &columns))?;
     let vector = query.near.as_ref().map(|near| Term::column(part, near.column).map(|term| (term, near))).transpose()?;
     let alone = query.ids.is_none() && query.filter.is_all();
     if let Some((term, near)) = &vector {
@@ -95,11 +96,26 @@ pub fn select(
         conditions.begin(&mut sql);
         write_after(&mut sql, part, &query.order, position)?;
     }
+    if !(dialect.leaves_ids_unsorted() && query.order.is_empty() && query.near.is_none()) {
+        order_by(&mut sql, part, query, vector.as_ref().map(|(term, near)| (term, *near)))?;
+    }
+    let limit = match (&query.near, limit) {
+        (Some(near), limit) => Some(near.k.min(limit.unwrap_or(usize::MAX))),
+        (None, limit) => limit,
+    };
+    if limit.is_some() || offset > 0 {
+        dialect.limit(&mut sql, limit, offset);
+    }
+    Ok(sql.finish())
+}
+
+fn order_by(sql: &mut Sql<'_>, part: &Part, query: &SubQuery, near: Option<(&Term<'_>, &NearQuery)>) -> Result<()> {
+    let dialect = sql.dialect();
     sql.push(" ORDER BY ");
     // Whether nothing is left to order by.
     let mut by_id = false;
-    if let Some((term, near)) = &vector {
-        dialect.near_order(&mut sql, term, near)?;
+    if let Some((term, near)) = near {
+        dialect.near_order(sql, term, near)?;
         let ends = dialect.near_ends(term, near);
         by_id = ends.is_some();
         sql.push(ends.unwrap_or(", "));
@@ -110,22 +126,12 @@ pub fn select(
             break;
         }
         by_id = key.key == SortKey::Id;
-        dialect.order_key(&mut sql, &key_term(part, key)?, key.descending)?;
+        dialect.order_key(sql, &key_term(part, key)?, key.descending)?;
         if !by_id {
             sql.push(", ");
         }
     }
-    if !by_id {
-        dialect.order_by_id(&mut sql, part)?;
-    }
-    let limit = match (&query.near, limit) {
-        (Some(near), limit) => Some(near.k.min(limit.unwrap_or(usize::MAX))),
-        (None, limit) => limit,
-    };
-    if limit.is_some() || offset > 0 {
-        dialect.limit(&mut sql, limit, offset);
-    }
-    Ok(sql.finish())
+    if by_id { Ok(()) } else { dialect.order_by_id(sql, part) }
 }
 
 /// Where a page of [`selected_columns`] ends; `None` for an empty one.
@@ -159,7 +165,7 @@ pub fn trimmed(mut page: Page, width: usize) -> Page {
 /// As [`Dialect::id_is_one_of`].
 pub fn fetch(dialect: &dyn Dialect, part: &Part, ids: &[crate::types::Id], columns: &[usize]) -> Result<Statement> {
     let mut sql = Sql::new(dialect);
-    row_head(&mut sql, part, columns)?;
+    row_head(&mut sql, part, columns, part.version())?;
     sql.push(" FROM ").table(part).push(" t WHERE ");
     dialect.id_is_one_of(&mut sql, part, ids)?;
     Ok(sql.finish())
@@ -170,18 +176,38 @@ pub fn fetch(dialect: &dyn Dialect, part: &Part, ids: &[crate::types::Id], colum
 /// # Errors
 /// None for positions within the part.
 pub fn fetch_one(dialect: &dyn Dialect, part: &Part, columns: &[usize]) -> Result<String> {
+    let query = SubQuery { columns: columns.to_vec(), ..SubQuery::default() };
+    look_up(dialect, part, &query).map(|statement| statement.text)
+}
+
+/// One row by its key, the first value to bind, if it satisfies a query's filter: key, version, columns.
+///
+/// # Errors
+/// As [`filter::write_filter`].
+pub fn look_up(dialect: &dyn Dialect, part: &Part, query: &SubQuery) -> Result<Statement> {
     let mut sql = Sql::new(dialect);
-    row_head(&mut sql, part, columns)?;
+    row_head(&mut sql, part, &query.columns, version_of(dialect, part, query, &query.columns))?;
     sql.push(" FROM ").table(part).push(" t WHERE ");
     Term::key(part).write_column(&mut sql);
     sql.push(" = ").bind(super::write::any_key(part));
-    Ok(sql.finish().text)
+    if !query.filter.is_all() {
+        sql.push(" AND (");
+        filter::write_filter(&mut sql, part, &query.filter)?;
+        sql.push(")");
+    }
+    Ok(sql.finish())
 }
 
-fn row_head(sql: &mut Sql<'_>, part: &Part, columns: &[usize]) -> Result<()> {
+/// The column of the versions, if they are read.
+fn version_of(dialect: &dyn Dialect, part: &Part, query: &SubQuery, columns: &[usize]) -> Option<&'static str> {
+    let ids_alone = query.ids_only && columns.is_empty();
+    part.version().filter(|_| !(ids_alone && dialect.leaves_out_versions()))
+}
+
+fn row_head(sql: &mut Sql<'_>, part: &Part, columns: &[usize], version: Option<&str>) -> Result<()> {
     sql.push("SELECT ");
     Term::key(part).write_column(sql);
-    match part.version() {
+    match version {
         Some(version) => sql.push(", t.").name(version),
         None => sql.push(", 0"),
     };

@@ -8,7 +8,8 @@ use rusqlite::types::{ToSqlOutput, Value as Owned, ValueRef};
 
 use super::decimal;
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::{Date, Decimal, Duration, Json, LogicalType, Timestamp, Uuid, Value};
+use crate::schema::KeyKind;
+use crate::types::{Date, Decimal, Duration, Id, Json, LogicalType, Timestamp, Uuid, Value};
 
 /// A value as SQLite takes it.
 pub(super) fn to_sql(value: &Value) -> ToSqlOutput<'_> {
@@ -28,6 +29,19 @@ pub(super) fn to_sql(value: &Value) -> ToSqlOutput<'_> {
         Value::Json(json) => ToSqlOutput::Owned(Owned::Text(json.to_string())),
         Value::List(items) => ToSqlOutput::Owned(Owned::Text(list_json(items).to_string())),
         Value::Vector(numbers) => ToSqlOutput::Owned(Owned::Blob(numbers.iter().flat_map(|n| n.to_le_bytes()).collect())),
+    }
+}
+
+/// The key of the row with an id; `None` where no key has this text.
+pub(super) fn key(kind: KeyKind, id: &Id) -> Option<ToSqlOutput<'_>> {
+    if kind == KeyKind::Text {
+        return Some(ToSqlOutput::Borrowed(ValueRef::Text(id.as_bytes())));
+    }
+    match kind.value(id)? {
+        Value::Int(number) => Some(ToSqlOutput::Owned(Owned::Integer(number))),
+        Value::Uuid(uuid) => Some(ToSqlOutput::Owned(Owned::Blob(uuid.as_bytes().to_vec()))),
+        // Keys are of these three kinds.
+        _ => None,
     }
 }
 

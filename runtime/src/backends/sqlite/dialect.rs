@@ -15,15 +15,14 @@ use crate::types::{Id, Json, LogicalType, Value, lower_simple};
 /// SQLite's SQL.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SqliteDialect {
-    /// Whether an order by id is sorted rather than read from the table: `+` before the column keeps SQLite from it, and
-    /// leaves it free to use the filter's index.
-    sorts_ids: bool,
+    /// Whether rows by id come as they are found: that leaves SQLite free to use the filter's index.
+    unsorted: bool,
 }
 
 /// The dialect as it mostly is.
-pub(super) const SQL: SqliteDialect = SqliteDialect { sorts_ids: false };
-/// For queries whose filter has an index that leaves few rows.
-pub(super) const SORTING: SqliteDialect = SqliteDialect { sorts_ids: true };
+pub(super) const SQL: SqliteDialect = SqliteDialect { unsorted: false };
+/// For queries whose filter has an index that leaves few rows: those are sorted here.
+pub(super) const UNSORTED: SqliteDialect = SqliteDialect { unsorted: true };
 
 /// Members of a list bound one by one; beyond, as one JSON array, so that the statement's text stays short.
 const BOUND_MEMBERS: usize = 16;
@@ -279,11 +278,12 @@ impl Dialect for SqliteDialect {
         Ok(())
     }
 
-    fn order_by_id(&self, sql: &mut Sql<'_>, part: &Part) -> Result<()> {
-        if self.sorts_ids {
-            sql.push("+");
-        }
-        Term::id(part).write_order(sql)
+    fn leaves_ids_unsorted(&self) -> bool {
+        self.unsorted
+    }
+
+    fn leaves_out_versions(&self) -> bool {
+        true
     }
 
     fn order_key(&self, sql: &mut Sql<'_>, term: &Term<'_>, descending: bool) -> Result<()> {

@@ -7,6 +7,7 @@ use parking_lot::RwLock;
 use super::connection::Pool;
 use super::dialect::SQL;
 use super::stream::Stream;
+use super::lookups::{self, LookUps};
 use super::{Sqlite, ensure, failure, raw, read, write};
 use crate::backends::embedded::blocking;
 use crate::backends::sql::{aggregate, estimate, select};
@@ -147,6 +148,9 @@ impl Driver for SqliteDriver {
     }
 
     fn open(&self, part: Arc<Part>, query: Arc<SubQuery>) -> Result<Box<dyn PageStream>> {
+        if lookups::suits(&part, &query) {
+            return Ok(Box::new(LookUps::new(self.pool.clone(), part, query)?));
+        }
         Ok(Box::new(Stream::new(self.pool.clone(), part, query)?))
     }
 

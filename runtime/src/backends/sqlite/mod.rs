@@ -17,6 +17,7 @@ mod ensure;
 mod existing;
 mod failure;
 pub mod functions;
+mod lookups;
 mod raw;
 mod read;
 mod stream;

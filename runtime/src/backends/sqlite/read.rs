@@ -19,13 +19,8 @@ pub(super) fn fetch(connection: &Connection, text: &str, part: &Part, ids: &[Id]
     let transaction = if ids.len() > 1 { Some(Transaction::read(connection)?) } else { None };
     let kind = part.key().kind;
     for id in ids {
-        match kind {
-            KeyKind::Text => statement.raw_bind_parameter(1, id.as_str()).map_err(failure::error)?,
-            _ => match kind.value(id) {
-                Some(key) => statement.raw_bind_parameter(1, codec::to_sql(&key)).map_err(failure::error)?,
-                None => continue,
-            },
-        }
+        let Some(key) = codec::key(kind, id) else { continue };
+        statement.raw_bind_parameter(1, key).map_err(failure::error)?;
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next().map_err(failure::error)? {
             // A table of others may compare its texts in its own way.
@@ -45,7 +40,12 @@ pub(super) fn fetch(connection: &Connection, text: &str, part: &Part, ids: &[Id]
 
 /// Adds a row that begins with id, version and the columns.
 pub(super) fn push_row(page: &mut Page, row: &Row<'_>, part: &Part, columns: &[usize]) -> Result<()> {
-    page.ids.push(read_id(row, part)?);
+    push_known(page, read_id(row, part)?, row, part, columns)
+}
+
+/// The same of a row whose id is known.
+pub(super) fn push_known(page: &mut Page, id: Id, row: &Row<'_>, part: &Part, columns: &[usize]) -> Result<()> {
+    page.ids.push(id);
     page.versions.push(row.get_ref(1).and_then(|v| Ok(v.as_i64()?)).map_err(failure::error)?);
     for (i, &position) in columns.iter().enumerate() {
         page.values.push(read_column(row, i + 2, part, position)?);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::connection::Pool;
-use super::dialect::{SORTING, SQL, SqliteDialect};
+use super::dialect::{SQL, UNSORTED};
 use super::read::{bind, push_row, read_column};
 use super::{failure, read};
 use crate::backends::embedded::blocking;
@@ -26,13 +26,15 @@ const GROWN_ROWS: usize = 8_192;
 /// A range of an index with at most so many rows is read and sorted by id, instead of reading the table in id order.
 const FEW_ROWS: usize = 4_096;
 
+/// The same where the index has all that is read: an id of an index costs a tenth of a row.
+const FEW_IDS: usize = 16_384;
+
 /// The pages of a sub-query. Each is a statement of its own, begun after the last row of the page before (keyset): no
 /// reader is held between pages.
 pub(super) struct Stream {
     pool: Arc<Pool>,
     part: Arc<Part>,
     query: Arc<SubQuery>,
-    dialect: &'static SqliteDialect,
     /// The statement of the first page, built when the stream was opened.
     first: Option<Statement>,
     after: Option<Position>,
@@ -54,7 +56,7 @@ impl Stream {
         let done = left == Some(0) || query.filter.is_none() || query.ids.as_ref().is_some_and(|ids| ids.is_empty());
         let most_rows = if indexed { GROWN_ROWS } else { MOST_ROWS };
         let page_rows = query.page_rows.clamp(1, MOST_ROWS);
-        let mut stream = Stream { pool, part, query, dialect: &SQL, first: None, after, offset, left, page_rows, most_rows, done };
+        let mut stream = Stream { pool, part, query, first: None, after, offset, left, page_rows, most_rows, done };
         // Built now, so that a pattern that does not compile is refused now.
         stream.first = Some(stream.statement()?);
         Ok(stream)
@@ -71,7 +73,7 @@ impl Stream {
     }
 
     fn statement(&self) -> Result<Statement> {
-        select::select(self.dialect, &self.part, &self.query, self.after.as_ref(), Some(self.wanted()), self.offset)
+        select::select(&SQL, &self.part, &self.query, self.after.as_ref(), Some(self.wanted()), self.offset)
     }
 
     fn page(&mut self) -> Result<Option<Page>> {
@@ -80,13 +82,20 @@ impl Stream {
         }
         let first = self.first.take();
         if first.is_some() && self.few_by_index()? {
-            self.dialect = &SORTING;
-            self.page_rows = FEW_ROWS;
-            let statement = self.statement()?;
-            return self.run(&statement);
+            return self.by_index();
         }
         let statement = first.map_or_else(|| self.statement(), Ok)?;
         self.run(&statement)
+    }
+
+    /// All rows at once, as the filter's index has them, and sorted here.
+    fn by_index(&mut self) -> Result<Option<Page>> {
+        let (part, query) = (&self.part, &self.query);
+        let statement = select::select(&UNSORTED, part, query, self.after.as_ref(), None, 0)?;
+        let (page, _) = self.pool.read(|connection| rows(connection, part, query, &statement))?;
+        self.done = true;
+        let page = page.by_id().slice(self.offset, self.left.unwrap_or(usize::MAX));
+        Ok((!page.is_empty()).then_some(page))
     }
 
     fn run(&mut self, statement: &Statement) -> Result<Option<Page>> {
@@ -108,21 +117,32 @@ impl Stream {
     }
 
     /// Whether rows are wanted by id, and an index of the filter leaves few: SQLite has no figures to know it by, and
-    /// would read the table. Looking costs at most [`FEW_ROWS`] steps in the index.
+    /// would read the table. Where nobody has counted before, looking costs so many steps in the index.
     fn few_by_index(&self) -> Result<bool> {
-        let by_id = self.query.order.first().is_none_or(|key| key.key == SortKey::Id);
-        if !by_id || self.query.near.is_some() || self.query.ids.is_some() {
+        let query = &*self.query;
+        if !query.order.is_empty() || query.near.is_some() || query.ids.is_some() {
             return Ok(false);
         }
-        let Some(test) = indexed_range(&self.part, &self.query.filter) else { return Ok(false) };
+        let Some(test) = indexed_range(&self.part, &query.filter) else { return Ok(false) };
+        let alone = matches!(query.filter, Filter::Test(_));
+        let most = if alone && query.ids_only && query.columns.is_empty() { FEW_IDS } else { FEW_ROWS };
+        let count = match query.expected.filter(|_| alone) {
+            Some(expected) => expected,
+            None => self.count(test, most)?,
+        };
+        // A limit that is soon reached in id order needs no sort.
+        Ok(count <= most && self.left.is_none_or(|left| left.saturating_add(self.offset) >= count))
+    }
+
+    /// How many rows an index has for a test, up to one more than `most`.
+    fn count(&self, test: &Filter, most: usize) -> Result<usize> {
         let mut sql = Sql::new(&SQL);
         sql.push("SELECT count(*) FROM (SELECT 1 FROM ").table(&self.part).push(" t WHERE ");
         filter::write_filter(&mut sql, &self.part, test)?;
-        sql.push(" LIMIT ").number(FEW_ROWS + 1).push(")");
+        sql.push(" LIMIT ").number(most + 1).push(")");
         let statement = sql.finish();
-        let count = self.pool.read(|connection| read::count(connection, &statement))? as usize;
-        // A limit that is soon reached in id order needs no sort.
-        Ok(count <= FEW_ROWS && self.left.is_none_or(|left| left >= count))
+        let count = self.pool.read(|connection| read::count(connection, &statement))?;
+        Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 }
 

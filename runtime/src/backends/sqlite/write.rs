@@ -1,5 +1,6 @@
 //! Writing batches: prepared statements row by row inside one transaction.
 
+use rusqlite::types::ToSqlOutput;
 use rusqlite::{CachedStatement, Connection, OptionalExtension};
 
 use super::connection::Transaction;
@@ -11,7 +12,7 @@ use crate::driver::{WriteBatch, WriteMode, WriteReport};
 use crate::driver::no_key;
 use crate::error::{ErrorKind, Result};
 use crate::schema::{Column, Part};
-use crate::types::Value;
+use crate::types::{Id, Value};
 
 /// Writes a batch, wholly or not at all.
 pub(super) fn run(connection: &Connection, part: &Part, batch: &WriteBatch) -> Result<WriteReport> {
@@ -46,8 +47,8 @@ fn rows(connection: &Connection, part: &Part, batch: &WriteBatch) -> Result<Writ
     let mut report = WriteReport::default();
     let kind = part.key().kind;
     for row in 0..batch.len() {
-        let id = batch.ids[row].as_str();
-        let key = match (kind.value(id), batch.mode) {
+        let id = &batch.ids[row];
+        let key = match (codec::key(kind, id), batch.mode) {
             (Some(key), _) => key,
             (None, WriteMode::Insert | WriteMode::Upsert) => return Err(no_key(kind)),
             (None, WriteMode::Patch | WriteMode::Delete) => {
@@ -83,11 +84,10 @@ fn one(
     statement: &mut CachedStatement<'_>,
     batch: &WriteBatch,
     row: usize,
-    key: &Value,
+    key: &ToSqlOutput<'_>,
     here: &[usize],
     guarded: bool,
 ) -> rusqlite::Result<usize> {
-    let key = codec::to_sql(key);
     let values = batch.row(row);
     let mut next = 0;
     let mut position = || {
@@ -96,7 +96,7 @@ fn one(
     };
     match batch.mode {
         WriteMode::Insert | WriteMode::Upsert => {
-            statement.raw_bind_parameter(position(), &key)?;
+            statement.raw_bind_parameter(position(), key)?;
             if guarded {
                 statement.raw_bind_parameter(position(), batch.version)?;
             }
@@ -111,7 +111,7 @@ fn one(
             for &column in here {
                 statement.raw_bind_parameter(position(), codec::to_sql(&values[column]))?;
             }
-            statement.raw_bind_parameter(position(), &key)?;
+            statement.raw_bind_parameter(position(), key)?;
             if guarded {
                 statement.raw_bind_parameter(position(), batch.version)?;
                 if let Some(expected) = batch.expected.get(row) {
@@ -120,7 +120,7 @@ fn one(
             }
         }
         WriteMode::Delete => {
-            statement.raw_bind_parameter(position(), &key)?;
+            statement.raw_bind_parameter(position(), key)?;
             if guarded {
                 statement.raw_bind_parameter(position(), batch.version)?;
             }
@@ -130,7 +130,7 @@ fn one(
 }
 
 /// What a refused row means: of an id and a unique field that are both taken, the id is named.
-fn refused(connection: &Connection, part: &Part, mode: WriteMode, id: &str, cause: rusqlite::Error) -> Result<usize> {
+fn refused(connection: &Connection, part: &Part, mode: WriteMode, id: &Id, cause: rusqlite::Error) -> Result<usize> {
     let error = failure::write_error(cause, part, id);
     if mode == WriteMode::Insert && error.kind() == ErrorKind::UniqueViolation && stored_version(connection, part, id)?.is_some() {
         return Err(failure::already_exists(id));
@@ -138,11 +138,11 @@ fn refused(connection: &Connection, part: &Part, mode: WriteMode, id: &str, caus
     Err(error)
 }
 
-fn stored_version(connection: &Connection, part: &Part, id: &str) -> Result<Option<i64>> {
+fn stored_version(connection: &Connection, part: &Part, id: &Id) -> Result<Option<i64>> {
     let text = crate::backends::sql::select::fetch_one(&SQL, part, &[])?;
     let mut statement = connection.prepare_cached(&text).map_err(failure::error)?;
-    let Some(key) = part.key().kind.value(id) else { return Ok(None) };
-    statement.query_row([codec::to_sql(&key)], |row| row.get(1)).optional().map_err(failure::error)
+    let Some(key) = codec::key(part.key().kind, id) else { return Ok(None) };
+    statement.query_row([key], |row| row.get(1)).optional().map_err(failure::error)
 }
 
 /// What is kept in step with the rows beside the table, each with the position of its column among the batch's.

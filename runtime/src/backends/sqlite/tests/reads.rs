@@ -271,10 +271,23 @@ fn a_range_of_an_index_gives_every_row_in_id_order_whether_few_or_many() {
             };
             let mut wanted = expected(&part, &batch, &filter);
             wanted.sort();
-            let query = SubQuery { filter, page_rows: 7, ..SubQuery::default() };
-            assert_eq!(ids(&driver, &part, query.clone()), wanted);
-            let some = SubQuery { limit: Some(5), offset: 2, ..query };
-            assert_eq!(ids(&driver, &part, some), wanted.iter().skip(2).take(5).cloned().collect::<Vec<_>>());
+            let few: Arc<[Id]> = batch.ids.iter().filter(|id| id.ends_with('3')).cloned().collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+            for (ids_only, among) in [(false, None), (true, None), (false, Some(few.clone())), (true, Some(few))] {
+                let wanted: Vec<String> =
+                    wanted.iter().filter(|id| among.is_none() || id.ends_with('3')).cloned().collect();
+                let known = (other.is_none() && ids_only).then_some(below as usize);
+                let query = SubQuery { filter: filter.clone(), ids: among, page_rows: 7, ids_only, expected: known, ..SubQuery::default() };
+                assert_eq!(ids(&driver, &part, query.clone()), wanted);
+                let some = SubQuery { limit: Some(5), offset: 2, ..query.clone() };
+                assert_eq!(ids(&driver, &part, some), wanted.iter().skip(2).take(5).cloned().collect::<Vec<_>>());
+                let after = Some(Position { keys: Vec::new(), id: Id::from("04000") });
+                let rest: Vec<String> = wanted.iter().filter(|id| id.as_str() > "04000").cloned().collect();
+                assert_eq!(ids(&driver, &part, SubQuery { after, ..query.clone() }), rest);
+                let page = pages(&driver, &part, SubQuery { columns: vec![0], ..query });
+                assert!(page.versions.iter().all(|version| *version == 1), "versions are there as soon as a column is wanted");
+                let place: std::collections::HashMap<&str, i64> = batch.ids.iter().map(|id| id.as_str()).zip(0..).collect();
+                assert!(page.ids.iter().enumerate().all(|(row, id)| page.row(row) == [Value::Int(place[id.as_str()])]));
+            }
         }
     }
 }
