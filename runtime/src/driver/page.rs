@@ -1,4 +1,4 @@
-use std::cell::OnceCell;
+use std::sync::OnceLock;
 
 use hashbrown::HashMap;
 
@@ -175,13 +175,13 @@ impl Page {
 pub struct IdLookup<'a> {
     ids: &'a [Id],
     /// Made at the first id that is not where it is expected.
-    places: OnceCell<HashMap<&'a str, usize>>,
+    places: OnceLock<HashMap<&'a str, usize>>,
 }
 
 impl<'a> IdLookup<'a> {
     /// Prepares look-ups in a page's ids.
     pub fn new(ids: &'a [Id]) -> Self {
-        IdLookup { ids, places: OnceCell::new() }
+        IdLookup { ids, places: OnceLock::new() }
     }
 
     /// The row of an id.
