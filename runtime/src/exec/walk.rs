@@ -77,8 +77,10 @@ impl Walk {
     fn stride(&self, wanted: usize) -> usize {
         let guess = match self.found {
             0 => self.walked,
-            found => self.walked.saturating_mul(wanted).saturating_mul(9) / found.saturating_mul(8) + 1,
+            found => self.walked.saturating_mul(wanted) / found,
         };
+        // Beyond so many rows one more question costs less than rows asked about in vain.
+        let guess = if guess > PATIENCE { guess / 2 } else { guess.saturating_add(guess / 8) };
         guess.min(self.walked.max(wanted.saturating_mul(2))).max(FEWEST)
     }
 
@@ -119,7 +121,7 @@ impl Walk {
         let Some(last) = self.last.clone() else { return Ok(None) };
         // With what was found so far, the walk goes on for so many rows; finding nothing says no more than as far again.
         let ahead = self.walked.saturating_mul(wanted).checked_div(self.found).unwrap_or(self.walked);
-        let cap = ahead / 2;
+        let cap = ahead;
         let sizes = sizes(context, &self.others, cap).await?;
         let Some(size) = sizes.iter().filter_map(|size| size.bound()).min() else { return Ok(None) };
         let mut at = key_values(context, vec![last.clone()], &self.order.iter().map(|o| o.key).collect::<Vec<_>>()).await?;

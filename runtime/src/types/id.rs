@@ -79,10 +79,18 @@ impl Id {
         {
             return u64::from_be_bytes(*bytes);
         }
-        let tail = self.as_bytes().get(skip..).unwrap_or_default();
+        Self::key_of(self.as_bytes(), skip)
+    }
+
+    /// The same of an id's bytes that lie elsewhere.
+    #[inline]
+    pub(crate) fn key_of(bytes: &[u8], skip: usize) -> u64 {
+        let tail = bytes.get(skip..).unwrap_or_default();
+        if let Some(bytes) = tail.first_chunk() {
+            return u64::from_be_bytes(*bytes);
+        }
         let mut bytes = [0; 8];
-        let length = tail.len().min(8);
-        bytes[..length].copy_from_slice(&tail[..length]);
+        bytes[..tail.len()].copy_from_slice(tail);
         u64::from_be_bytes(bytes)
     }
 

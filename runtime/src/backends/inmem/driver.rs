@@ -132,6 +132,12 @@ impl Driver for MemoryDriver {
     }
 
     fn plan(&self, part: &Part, wanted: &SubQuery) -> Pushdown {
+        let mut pushdown = self.takes(part, wanted);
+        pushdown.text = describe(part, wanted, &pushdown);
+        pushdown
+    }
+
+    fn takes(&self, part: &Part, wanted: &SubQuery) -> Pushdown {
         // The kind of the part may be another backend's, which memory stands for in a rehearsal: no more than that one's
         // capabilities is taken.
         let takes = |filter: &Filter| filter.all_tests(|test| native_only(part, test));
@@ -143,7 +149,6 @@ impl Driver for MemoryDriver {
         pushdown.order &= sorts;
         pushdown.near &= wanted.near.as_ref().is_none_or(|near| is_native(part, near.column, Operation::Near));
         pushdown.limit &= pushdown.order && pushdown.near;
-        pushdown.text = describe(part, wanted, &pushdown);
         pushdown
     }
 

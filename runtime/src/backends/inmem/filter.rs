@@ -307,19 +307,19 @@ impl ValueTest {
             (ValueTest::Whole { low, high, inside }, Data::Whole(values)) => {
                 let (low, width) = (*low, high.wrapping_sub(*low) as u64);
                 // One comparison for both bounds: what lies below wraps around to a great number.
-                let found = Mask::of_values(values, |n| n.wrapping_sub(low) as u64 <= width);
+                let found = Mask::of_values_in(values, within, |n| n.wrapping_sub(low) as u64 <= width);
                 if *inside { within.and(&found) } else { within.without(&found) }
             }
             (ValueTest::WholeIn { members, inside }, Data::Whole(values)) => {
-                let found = Mask::of_values(values, |n| members.binary_search(&n).is_ok());
+                let found = Mask::of_values_in(values, within, |n| members.binary_search(&n).is_ok());
                 if *inside { within.and(&found) } else { within.without(&found) }
             }
             (ValueTest::Float { low, high, open, inside }, Data::Float(values)) => {
                 let (low, high) = (*low, *high);
                 let found = match open {
-                    (false, false) => Mask::of_values(values, |n| (n >= low) & (n <= high)),
-                    (true, _) => Mask::of_values(values, |n| (n > low) & (n <= high)),
-                    (_, true) => Mask::of_values(values, |n| (n >= low) & (n < high)),
+                    (false, false) => Mask::of_values_in(values, within, |n| (n >= low) & (n <= high)),
+                    (true, _) => Mask::of_values_in(values, within, |n| (n > low) & (n <= high)),
+                    (_, true) => Mask::of_values_in(values, within, |n| (n >= low) & (n < high)),
                 };
                 if *inside { within.and(&found) } else { within.without(&found) }
             }

@@ -3,6 +3,8 @@
 /// Rows of a chunk: the unit of copying on write, of filtering and of the word index.
 pub(super) const CHUNK: usize = 1024;
 const WORDS: usize = CHUNK / 64;
+/// So few rows are looked at one by one in less time than a whole chunk.
+const FEW: usize = 64;
 
 /// A set of rows of one chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,17 @@ impl Mask {
             }
             *bits = pack(&flags);
         }
+        mask
+    }
+
+    /// Rows of `within`, and perhaps others, whose value satisfies `holds`. An index or a list of ids leaves few rows a
+    /// chunk: those are looked at one by one.
+    pub(super) fn of_values_in<T: Copy>(values: &[T], within: &Mask, holds: impl Fn(T) -> bool) -> Mask {
+        if within.count() > FEW {
+            return Mask::of_values(values, holds);
+        }
+        let mut mask = Mask::EMPTY;
+        within.rows().filter(|row| values.get(*row).is_some_and(|value| holds(*value))).for_each(|row| mask.set(row, true));
         mask
     }
 
@@ -127,5 +140,11 @@ mod tests {
         assert_eq!(by_values.count(), by_values.rows().count());
         assert_eq!(Mask::first(777).without(&by_values), Mask::of_values(&values, |v| v >= 40));
         assert_eq!(Mask::first(CHUNK), Mask::FULL);
+        for few in [0, 1, 60, 700] {
+            let within = Mask::from_fn(values.len(), |row| row * 13 % 777 < few);
+            let found = Mask::of_values_in(&values, &within, |v| v < 40);
+            assert_eq!(within.and(&found), within.and(&by_values));
+            assert_eq!(within.without(&found), within.without(&by_values));
+        }
     }
 }

@@ -23,7 +23,8 @@ const MOST_ROWS: usize = 65_536;
 /// Rows that other pages grow to by themselves.
 const GROWN_ROWS: usize = 8_192;
 
-/// A range of an index with at most so many rows is read and sorted by id, instead of reading the table in id order.
+/// A range of an index with at most so many rows is read and sorted by id, instead of reading the table in id order; with
+/// as many as the caller wants a page, if those are more.
 const FEW_ROWS: usize = 4_096;
 
 /// The same where the index has all that is read: an id of an index costs a tenth of a row.
@@ -125,7 +126,7 @@ impl Stream {
         }
         let Some(test) = indexed_range(&self.part, &query.filter) else { return Ok(false) };
         let alone = matches!(query.filter, Filter::Test(_));
-        let most = if alone && query.ids_only && query.columns.is_empty() { FEW_IDS } else { FEW_ROWS };
+        let most = if alone && query.ids_only && query.columns.is_empty() { FEW_IDS } else { query.page_rows.clamp(FEW_ROWS, MOST_ROWS) };
         let count = match query.expected.filter(|_| alone) {
             Some(expected) => expected,
             None => self.count(test, most)?,
