@@ -153,6 +153,8 @@ pub fn all() -> Vec<Tested> {
         "mysql" = "mysql", Some("HEAVENBASE_TEST_MYSQL9"), ALL, true, |place| backends::MySql::url(place.address);
         #[cfg(feature = "oceanbase")]
         "oceanbase" = "oceanbase", Some("HEAVENBASE_TEST_OCEANBASE"), ALL, true, |place| backends::OceanBase::url(place.address);
+        #[cfg(feature = "mssql")]
+        "mssql" = "mssql", Some("HEAVENBASE_TEST_MSSQL"), ALL, true, |place| backends::Mssql::url(place.address);
         #[cfg(feature = "trino")]
         "trino" = "trino", Some("HEAVENBASE_TEST_TRINO"), NOT_UNIQUE, true at 5 percent, |place| backends::TrinoIceberg::url(place.address);
     }

@@ -19,3 +19,5 @@ pub mod recording;
 pub mod reference;
 pub mod simple;
 pub mod split;
+#[cfg(feature = "mssql")]
+pub mod tds;

@@ -8,7 +8,7 @@ pub(crate) mod embedded;
 #[cfg(feature = "_http")]
 pub(crate) mod http;
 mod native;
-#[cfg(feature = "_sqlx")]
+#[cfg(feature = "_network")]
 pub(crate) mod network;
 // What the stores of vectors with metadata share.
 #[cfg(any(feature = "chroma", feature = "pinecone"))]
@@ -23,7 +23,7 @@ mod rows;
 #[cfg(any(feature = "_http", feature = "milvus"))]
 pub(crate) mod secret;
 // What the SQL drivers share; a driver's feature joins the condition: `any(feature = …, feature = …)`.
-#[cfg(any(feature = "sqlite", feature = "duckdb", feature = "_sqlx", feature = "trino", feature = "_paper"))]
+#[cfg(any(feature = "sqlite", feature = "duckdb", feature = "_network", feature = "trino", feature = "_paper"))]
 pub mod sql;
 
 macro_rules! backends {
@@ -73,6 +73,8 @@ backends! {
     oceanbase: OceanBase;
     #[cfg(feature = "trino")]
     trino: Trino;
+    #[cfg(feature = "mssql")]
+    mssql: Mssql;
 }
 
 pub use native::{Native, RunsSql};

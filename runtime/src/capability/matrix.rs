@@ -21,6 +21,7 @@ pub const PROOFS: &[(&str, &str)] = &[
     ("postgres", "PostgreSQL 15"),
     ("pgvector", "PostgreSQL 18 with pgvector 0.8"),
     ("mysql", "MariaDB 10.11"),
+    ("mssql", "own peer on the wire; judged by Microsoft's parser; **no live server**"),
     ("trino", "Trino 476 with Iceberg, but for a case of text filters"),
     ("trino_read_only", "Trino 476 with Iceberg and tpch"),
 ];

@@ -218,6 +218,21 @@ capability_table! {
         [Vector] in VectorIndex: [IsNull, Near];
         [Vector] in InlineColumn: [IsNull];
     }
+    // Its own lower-casing is none of ours. What lies in JSON is compared after it was read; `like` with `_` too.
+    Mssql = "mssql" [cfg(feature = "mssql")] {
+        metrics: [Cosine, L2, Dot];
+        [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
+        [Int, Float, Decimal] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
+        [Bool, Category] in InlineColumn: [Eq, IsNull, Sort, GroupBy];
+        [Text] in InlineColumn: [Eq, IsNull, Compare, Contains, Like, Sort, GroupBy, MinMax];
+        [Text] in InvertedIndex: [Eq, IsNull, Compare, Contains, Like, Matches, Sort, GroupBy, MinMax];
+        [Bytes] in InlineColumn: [Eq, IsNull];
+        [Json] in JsonField: [Eq, IsNull];
+        [List] in InlineColumn: [Eq, IsNull, Has, Length];
+        [List] in SideTable: [Eq, IsNull, Has, Length];
+        [Vector] in VectorIndex: [IsNull, Near];
+        [Vector] in InlineColumn: [IsNull];
+    }
     // Iceberg has no JSON type, so nothing looks into JSON there. Which regular expressions run natively is decided pattern by
     // pattern.
     TrinoIceberg = "trino" [cfg(feature = "trino")] {

@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use super::decimal::{Place, place};
+use crate::backends::sql::decimal::{Bound, bound, possible};
 use super::{bind, words};
 use crate::backends::embedded::json_path::path_text;
 use crate::backends::sql::{Comparison, Dialect, HasTest, Sql, Statement, Term, TextTest, ddl, unsupported};
@@ -74,24 +74,6 @@ fn like(pattern: &str) -> String {
     text
 }
 
-/// A decimal operand as a value of the term's type, or why it is none.
-fn decimal_place(logical: &LogicalType, value: &Value) -> Option<Place> {
-    match (logical, value) {
-        (LogicalType::Decimal { precision, scale }, Value::Decimal(number)) => Some(place(*number, *precision, *scale)),
-        _ => None,
-    }
-}
-
-/// The operands that a stored value can equal, as they are stored.
-fn possible(logical: &LogicalType, values: &[Value]) -> Vec<Value> {
-    let stored = |value: &Value| match decimal_place(logical, value) {
-        Some(Place::At(number)) => Some(Value::Decimal(number)),
-        Some(_) => None,
-        None => Some(value.clone()),
-    };
-    values.iter().filter_map(stored).collect()
-}
-
 fn never(sql: &mut Sql<'_>) -> Result<()> {
     sql.push("1 = 0");
     Ok(())
@@ -143,24 +125,10 @@ impl Dialect for DuckDbDialect {
     }
 
     fn compare(&self, sql: &mut Sql<'_>, term: &Term<'_>, how: Comparison, value: &Value) -> Result<()> {
-        let (how, value) = match decimal_place(&term.logical(), value) {
-            None => (how, value.clone()),
-            Some(Place::At(number)) => (how, Value::Decimal(number)),
-            Some(Place::After(number)) => match how {
-                Comparison::Eq => return never(sql),
-                Comparison::Ne => return some(sql, term),
-                Comparison::Lt | Comparison::Le => (Comparison::Le, Value::Decimal(number)),
-                Comparison::Gt | Comparison::Ge => (Comparison::Gt, Value::Decimal(number)),
-            },
-            Some(outside) => {
-                let above = outside == Place::Above;
-                return match how {
-                    Comparison::Eq => never(sql),
-                    Comparison::Ne => some(sql, term),
-                    Comparison::Lt | Comparison::Le => if above { some(sql, term) } else { never(sql) },
-                    Comparison::Gt | Comparison::Ge => if above { never(sql) } else { some(sql, term) },
-                };
-            }
+        let (how, value) = match bound(&term.logical(), how, value) {
+            Bound::With(how, value) => (how, value),
+            Bound::Never => return never(sql),
+            Bound::Always => return some(sql, term),
         };
         term.write(sql)?;
         sql.push(how.text()).bind(value);

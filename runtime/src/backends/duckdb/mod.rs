@@ -8,7 +8,6 @@
 //! - A commit is on the disk before the call returns.
 
 mod bind;
-mod decimal;
 mod decode;
 mod dialect;
 mod driver;

@@ -3,7 +3,9 @@
 use sqlx::mysql::{MySqlArguments, MySqlRow, MySqlValueRef};
 use sqlx::{Arguments, Decode, MySql, Row, ValueRef};
 
-use super::{json, list};
+use super::json;
+pub(super) use crate::backends::sql::forms::{corrupt, decimal};
+use crate::backends::sql::list;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Part;
 use crate::types::{Date, Decimal, Duration, Id, LogicalType, Timestamp, Uuid, Value};
@@ -59,10 +61,6 @@ pub(super) fn day(date: Date) -> Option<String> {
     (!text.starts_with('-')).then_some(text)
 }
 
-pub(super) fn corrupt() -> Error {
-    Error::new(ErrorKind::Corrupt, "what is stored has another type than the field")
-}
-
 fn bytes<'r>(raw: MySqlValueRef<'r>) -> Result<&'r [u8]> {
     <&[u8] as Decode<'r, MySql>>::decode(raw).map_err(|_| corrupt())
 }
@@ -73,12 +71,6 @@ fn text<'r>(raw: MySqlValueRef<'r>) -> Result<&'r str> {
 
 fn whole(raw: MySqlValueRef<'_>) -> Result<i64> {
     <i64 as Decode<MySql>>::decode(raw).map_err(|_| corrupt())
-}
-
-/// A decimal as the server writes it: zeros at the end are none of the value, and may be too many.
-pub(super) fn decimal(text: &str) -> Option<Decimal> {
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text };
-    Decimal::from_str_exact(text).ok()
 }
 
 /// Days and microseconds of a `DATE`, `DATETIME` or `TIMESTAMP` in binary: year, month, day, hour, minute, second, micros.

@@ -1,7 +1,8 @@
 use std::borrow::Cow;
 
 use super::server::Server;
-use super::{children, codec, json, list, pattern};
+use super::{children, codec, json, pattern};
+use crate::backends::sql::list;
 use crate::backends::sql::pattern::{after_prefix, like, like_literal};
 use crate::backends::sql::{Comparison, Dialect, HasTest, Sql, Statement, Term, TextTest, quote_with, unsupported};
 use crate::capability::Placement;

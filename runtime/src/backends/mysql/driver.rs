@@ -101,17 +101,7 @@ impl Driver for MySqlDriver {
     }
 
     fn plan(&self, part: &Part, wanted: &SubQuery) -> Pushdown {
-        let few = children::fit(part, &wanted.filter);
-        let mut plan = if few {
-            select::plan(&self.core.dialect, part, wanted)
-        } else {
-            // More tables than one statement joins: what needs none of them is taken.
-            let takes = |f: &Filter| !children::joins(part, f) && f.all_tests(|test| self.core.dialect.takes(part, test));
-            let (taken, rest) = crate::driver::split_conjunction(&wanted.filter, &takes);
-            let kept = SubQuery { filter: taken, order: Vec::new(), limit: None, offset: 0, near: None, ..wanted.clone() };
-            let plan = select::plan(&self.core.dialect, part, &kept);
-            Pushdown { remainder: plan.remainder.clone().and(rest), order: false, limit: false, near: false, ..plan }
-        };
+        let mut plan = children::plan(&self.core.dialect, part, wanted);
         let columns = wanted.order.iter().filter_map(|key| if let SortKey::Column(position) = key.key { Some(position) } else { None });
         let sorts = Self::sorts(part, columns);
         if plan.order && !sorts {

@@ -6,21 +6,13 @@
 
 use serde::Serialize;
 
+use crate::backends::sql::forms::float;
 use super::dialect::{MySqlDialect, text_test};
 use crate::backends::sql::{Comparison, Sql, Term, TextTest, unsupported};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Condition, Segment};
 use crate::schema::Column;
 use crate::types::{Json, Value, canonical_key};
-
-/// A float with a point in it, which tells it from an integer; the shortest such text that reads back as the same float.
-pub(super) fn float(number: f64) -> String {
-    let text = format!("{number:?}");
-    match text.split_once('e') {
-        Some((digits, power)) if !digits.contains('.') => format!("{digits}.0e{power}"),
-        _ => text,
-    }
-}
 
 struct WithPoints;
 

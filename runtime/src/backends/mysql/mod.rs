@@ -23,7 +23,6 @@ mod ensure;
 mod existing;
 mod failure;
 mod json;
-mod list;
 mod pattern;
 mod raw;
 mod server;

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
+#[cfg(feature = "_sqlx")]
 use sqlx::pool::PoolOptions;
+#[cfg(feature = "_sqlx")]
 use sqlx::{Connection, Database};
 
 /// How many connections, and how long to wait for what.
@@ -29,8 +31,9 @@ impl Default for PoolSettings {
 
 /// A connection idle for longer than this is asked whether it still lives before it is used; one used just now is not,
 /// because that question would double the cost of a point read.
-const TRUSTED: Duration = Duration::from_secs(2);
+pub(crate) const TRUSTED: Duration = Duration::from_secs(2);
 
+#[cfg(feature = "_sqlx")]
 impl PoolSettings {
     /// The pool's options for a kind of database.
     pub fn options<DB: Database>(&self) -> PoolOptions<DB> {

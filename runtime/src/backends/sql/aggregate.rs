@@ -38,7 +38,7 @@ pub fn takes(dialect: &dyn Dialect, part: &Part, wanted: &Aggregate) -> bool {
 pub fn aggregate(dialect: &dyn Dialect, part: &Part, query: &Aggregate) -> Result<Statement> {
     let mut sql = Sql::new(dialect);
     sql.push("SELECT ");
-    sql.list(&query.keys, ", ", |sql, &key| Term::column(part, key)?.write(sql))?;
+    sql.list(&query.keys, ", ", |sql, &key| dialect.group_key(sql, &Term::column(part, key)?))?;
     if !query.keys.is_empty() && !query.measures.is_empty() {
         sql.push(", ");
     }
@@ -61,7 +61,7 @@ pub fn aggregate(dialect: &dyn Dialect, part: &Part, query: &Aggregate) -> Resul
     }
     if !query.keys.is_empty() {
         sql.push(" GROUP BY ");
-        sql.list(&query.keys, ", ", |sql, &key| Term::column(part, key)?.write(sql))?;
+        sql.list(&query.keys, ", ", |sql, &key| dialect.group_key(sql, &Term::column(part, key)?))?;
     }
     Ok(sql.finish())
 }

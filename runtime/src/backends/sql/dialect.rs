@@ -365,6 +365,19 @@ pub trait Dialect: Send + Sync + 'static {
         }
     }
 
+    /// Writes how many rows of a select without an order, with a leading blank.
+    fn limit_unordered(&self, sql: &mut Sql<'_>, limit: usize) {
+        self.limit(sql, Some(limit), 0);
+    }
+
+    /// Writes what rows are grouped by, and what the group is named by in its answer.
+    ///
+    /// # Errors
+    /// As [`Term::write`].
+    fn group_key(&self, sql: &mut Sql<'_>, term: &Term<'_>) -> Result<()> {
+        term.write(sql)
+    }
+
     /// Writes a measure of a group; `None` counts rows.
     ///
     /// # Errors

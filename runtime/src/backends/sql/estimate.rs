@@ -19,12 +19,12 @@ pub fn estimate(dialect: &dyn Dialect, part: &Part, filter: &Filter, cap: usize)
         return Ok(None);
     }
     let mut sql = Sql::new(dialect);
-    sql.push("SELECT COUNT(*) FROM (SELECT 1 FROM ").table(part).push(" t");
+    sql.push("SELECT COUNT(*) FROM (SELECT 1 AS ").name("one").push(" FROM ").table(part).push(" t");
     if let Some(test) = test {
         sql.push(" WHERE ");
         filter::write_filter(&mut sql, part, test)?;
     }
-    dialect.limit(&mut sql, Some(cap.saturating_add(1)), 0);
+    dialect.limit_unordered(&mut sql, cap.saturating_add(1));
     sql.push(") counted");
     Ok(Some(sql.finish()))
 }

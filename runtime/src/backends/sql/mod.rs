@@ -10,13 +10,21 @@
 //! complement is written apart (`x <> ? OR x IS NULL`), or wrapped in a `CASE`, which knows no NULL.
 
 pub mod aggregate;
+#[cfg(any(feature = "mysql", feature = "mssql"))]
+pub(crate) mod children;
 pub mod ddl;
+#[cfg(any(feature = "duckdb", feature = "mssql"))]
+pub(crate) mod decimal;
 mod dialect;
 pub mod estimate;
 pub mod existing;
 pub mod filter;
+#[cfg(any(feature = "mysql", feature = "mssql"))]
+pub(crate) mod forms;
+#[cfg(any(feature = "mysql", feature = "mssql"))]
+pub(crate) mod list;
 pub mod manifest;
-#[cfg(any(feature = "duckdb", feature = "_sqlx"))]
+#[cfg(any(feature = "duckdb", feature = "_network"))]
 pub(crate) mod pages;
 pub mod pattern;
 pub mod select;

@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use super::codec::corrupt;
+use super::forms::{corrupt, decimal, float};
 use crate::error::Result;
 use crate::types::{Date, Duration, Json, LogicalType, Timestamp, Uuid, Value};
 
@@ -18,13 +18,13 @@ fn quoted(text: &str, into: &mut String) {
 }
 
 /// An item as it stands in a list.
-pub(super) fn item(value: &Value, text: &mut String) {
+pub(crate) fn item(value: &Value, text: &mut String) {
     match value {
         Value::Bool(b) => text.push_str(if *b { "true" } else { "false" }),
         Value::Int(n) => {
             let _ = write!(text, "{n}");
         }
-        Value::Float(n) => text.push_str(&super::json::float(*n)),
+        Value::Float(n) => text.push_str(&float(*n)),
         Value::Decimal(n) => quoted(&n.normalize().to_string(), text),
         Value::Text(t) => quoted(t, text),
         Value::Bytes(bytes) => {
@@ -50,7 +50,7 @@ pub(super) fn item(value: &Value, text: &mut String) {
 }
 
 /// A list as it is stored.
-pub(super) fn text(items: &[Value]) -> String {
+pub(crate) fn text(items: &[Value]) -> String {
     let mut text = String::from("[");
     for (i, value) in items.iter().enumerate() {
         if i > 0 {
@@ -63,7 +63,7 @@ pub(super) fn text(items: &[Value]) -> String {
 }
 
 /// The pieces of text that stand for an item: two for a float that is zero, which has two signs.
-pub(super) fn pieces(value: &Value) -> Vec<String> {
+pub(crate) fn pieces(value: &Value) -> Vec<String> {
     let piece = |value: &Value| {
         let mut text = String::from(",");
         item(value, &mut text);
@@ -76,7 +76,7 @@ pub(super) fn pieces(value: &Value) -> Vec<String> {
 }
 
 /// Reads a list.
-pub(super) fn parse(logical: &LogicalType, bytes: &[u8]) -> Result<Value> {
+pub(crate) fn parse(logical: &LogicalType, bytes: &[u8]) -> Result<Value> {
     let items: Vec<Json> = serde_json::from_slice(bytes).map_err(|_| corrupt())?;
     items.into_iter().map(|json| read(logical, json)).collect::<Option<Box<[Value]>>>().map(Value::List).ok_or_else(corrupt)
 }
@@ -89,10 +89,12 @@ fn read(logical: &LogicalType, json: Json) -> Option<Value> {
         (LogicalType::Timestamp, Json::Number(n)) => Value::Timestamp(Timestamp::from_micros(n.as_i64()?).ok()?),
         (LogicalType::Date, Json::Number(n)) => Value::Date(Date::from_days(i32::try_from(n.as_i64()?).ok()?).ok()?),
         (LogicalType::Duration, Json::Number(n)) => Value::Duration(Duration::from_micros(n.as_i64()?)),
-        (LogicalType::Decimal { .. }, Json::String(text)) => Value::Decimal(super::codec::decimal(&text)?),
+        (LogicalType::Decimal { .. }, Json::String(text)) => Value::Decimal(decimal(&text)?),
         (LogicalType::Uuid, Json::String(text)) => Value::Uuid(Uuid::parse_str(&text).ok()?),
         (LogicalType::Bytes, Json::String(text)) => Value::Bytes(unhex(&text)?.into()),
-        (LogicalType::Id | LogicalType::Ref(_) | LogicalType::Text { .. } | LogicalType::Category(_), Json::String(text)) => Value::Text(text),
+        (LogicalType::Id | LogicalType::Ref(_) | LogicalType::Text { .. } | LogicalType::Category(_), Json::String(text)) => {
+            Value::Text(text)
+        }
         _ => return None,
     })
 }

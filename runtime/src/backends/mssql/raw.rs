@@ -1,0 +1,90 @@
+//! Statements of the application's own.
+
+use std::sync::Arc;
+
+use tiberius::Query;
+
+use super::pool::Pool;
+use super::{codec, columns, failure};
+use crate::backends::sql::session::Phase;
+use crate::driver::{RawAnswer, RawColumns, RawStatement};
+use crate::error::{Error, Result};
+use crate::types::Value;
+
+/// The greatest `n` of a `@Pn` outside of quotes and comments, which is how many values a statement takes.
+fn placeholders(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let (mut at, mut most) = (0, 0);
+    let skip = |from: usize, end: &[u8]| {
+        let found = bytes[from..].windows(end.len()).position(|piece| piece == end);
+        found.map_or(bytes.len(), |found| from + found + end.len())
+    };
+    while at < bytes.len() {
+        at = match &bytes[at..] {
+            [b'\'', ..] => skip(at + 1, b"'"),
+            [b'"', ..] => skip(at + 1, b"\""),
+            [b'[', ..] => skip(at + 1, b"]"),
+            [b'-', b'-', ..] => skip(at + 2, b"\n"),
+            [b'/', b'*', ..] => skip(at + 2, b"*/"),
+            [b'@', b'P' | b'p', rest @ ..] => {
+                let digits = rest.iter().take_while(|digit| digit.is_ascii_digit()).count();
+                most = most.max(text[at + 2..at + 2 + digits].parse().unwrap_or(0));
+                at + 2 + digits
+            }
+            _ => at + 1,
+        };
+    }
+    most
+}
+
+/// Runs a statement on a connection that does not go back: nobody knows what it leaves there.
+pub(super) async fn run(pool: &Arc<Pool>, statement: &RawStatement) -> Result<RawAnswer> {
+    statement.check_values(placeholders(&statement.text))?;
+    let session = pool.take(Phase::Read).await?;
+    let gone = || Error::new(crate::ErrorKind::Unavailable, "the connection to the server broke");
+    let (mut client, _permit) = session.into_own().ok_or_else(gone)?;
+    // A statement may write: where the connection breaks, nobody knows whether it did.
+    let failed = |cause| failure::error(cause, Phase::Commit);
+    let values: Vec<Value> = statement.values.iter().map(|(logical, value)| columns::stored(logical, value.clone())).collect();
+    let mut query = Query::new(statement.text.as_str());
+    for (value, (_, given)) in values.iter().zip(&statement.values) {
+        // A text stays one, and a UUID is of the server's type: the statement casts what is kept otherwise.
+        let value = if matches!(given, Value::Text(_) | Value::Uuid(_)) { given } else { value };
+        query.bind(codec::Bound(value));
+    }
+    if matches!(statement.wanted, RawColumns::None) {
+        let done = query.execute(&mut client).await.map_err(failed)?;
+        return Ok(RawAnswer { changed: done.total(), ..RawAnswer::default() });
+    }
+    let mut stream = query.query(&mut client).await.map_err(failed)?;
+    let names: Vec<String> = match stream.columns().await.map_err(failed)? {
+        Some(columns) => columns.iter().map(|column| column.name().to_owned()).collect(),
+        None => Vec::new(),
+    };
+    let columns = statement.wanted.of(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
+    let mut found = RawAnswer { names: columns.iter().map(|(at, _)| names[*at].clone()).collect(), ..RawAnswer::default() };
+    for row in stream.into_first_result().await.map_err(failed)? {
+        let mut stored = codec::row(row).map_err(failed)?;
+        let mut values = Vec::with_capacity(columns.len());
+        for (at, column) in &columns {
+            let stored = stored.get_mut(*at).map(Value::take).unwrap_or_default();
+            let family = stored.family();
+            let value = codec::read(&column.logical, stored).map_err(|_| RawAnswer::mismatch(&names[*at], &family.to_string(), &column.logical))?;
+            RawAnswer::push(&mut values, &names[*at], column, value)?;
+        }
+        found.rows.push(values);
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_counted_where_they_are_some() {
+        assert_eq!(placeholders("SELECT @P1, @p12 -- @P99\n, '@P50 it''s', [@P60], /* @P70 */ @P2"), 12);
+        assert_eq!(placeholders("SELECT 'é' WHERE 1 = 1"), 0);
+        assert_eq!(placeholders("SELECT '"), 0);
+    }
+}

@@ -1,0 +1,537 @@
+//! Batches as statements of many rows, in one transaction.
+//!
+//! An upsert is one `MERGE` over rows of bound values, whose condition looks at the version; what it wrote, it says. Rows that
+//! it does not name were newer: their versions are read and reported. Where columns are unique and a batch takes several
+//! statements, rows are removed before the first one comes, so that rows of one batch may swap values.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use super::columns::{self, Beside, plain_type};
+use super::core::Core;
+use super::dialect::PARAMETERS;
+use super::{codec, text};
+use crate::backends::sql::session::{Answer, Phase, Session};
+use crate::backends::sql::{Dialect, Sql, Statement, Term, children, ddl};
+use crate::driver::{WriteBatch, WriteMode, WriteReport, no_key};
+use crate::error::{Error, ErrorKind, Result, Status};
+use crate::schema::{Column, KeyKind, Part, VERSION_COLUMN};
+use crate::types::{Id, Value};
+
+/// Most attempts when another session wrote the same rows at the same time, or a connection was gone.
+const ATTEMPTS: u32 = 12;
+
+/// Most rows of one list of rows.
+const ROWS: usize = 1_000;
+
+/// How one attempt failed.
+enum Failed {
+    /// The server undid it, or nothing was begun: another attempt may do.
+    Again(Error),
+    /// For good.
+    Final(Error),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        let again = error.status() == Status::Temporary && matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Unavailable);
+        if again { Failed::Again(error) } else { Failed::Final(error) }
+    }
+}
+
+/// What a column of the table gets of a row: the value at a place of it, or what lies beside that.
+struct Given<'p> {
+    name: String,
+    type_name: String,
+    place: usize,
+    column: &'p Column,
+    beside: Option<Beside>,
+}
+
+/// A batch with what is needed to write it.
+struct Writing<'a> {
+    core: &'a Core,
+    part: &'a Part,
+    batch: &'a WriteBatch,
+    /// The rows in the order of their ids: every session then locks rows in the same order.
+    order: Vec<usize>,
+    given: Vec<Given<'a>>,
+    versioned: bool,
+}
+
+/// Rows that are there, and what is to be done with them.
+#[derive(Default)]
+struct Found {
+    report: WriteReport,
+    present: Vec<usize>,
+    absent: Vec<usize>,
+}
+
+/// Writes a batch.
+pub(super) async fn write(core: &Core, part: &Part, batch: &WriteBatch) -> Result<WriteReport> {
+    if batch.is_empty() {
+        return Ok(WriteReport::default());
+    }
+    let writing = Writing::new(core, part, batch)?;
+    let mut attempt = 1;
+    loop {
+        match writing.once().await {
+            Ok(report) => return Ok(report),
+            Err(Failed::Final(error)) => return Err(error),
+            Err(Failed::Again(error)) if attempt >= ATTEMPTS => return Err(error),
+            Err(Failed::Again(error)) => {
+                if error.kind() == ErrorKind::Conflict {
+                    // Let the other session finish first, and do not come back in step with it.
+                    tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 5)).await;
+                }
+                attempt += 1;
+            }
+        }
+    }
+}
+
+impl<'a> Writing<'a> {
+    fn new(core: &'a Core, part: &'a Part, batch: &'a WriteBatch) -> Result<Self> {
+        let kind = part.key().kind;
+        let fresh = matches!(batch.mode, WriteMode::Insert | WriteMode::Upsert);
+        if fresh && batch.ids.iter().any(|id| kind.value(id).is_none()) {
+            return Err(no_key(kind).of_entity(part.entity.name));
+        }
+        // An id that no key has is of no row: it is missing.
+        let mut order: Vec<usize> = (0..batch.len()).filter(|&row| kind.value(&batch.ids[row]).is_some()).collect();
+        order.sort_unstable_by(|&a, &b| batch.ids[a].cmp(&batch.ids[b]));
+        let mut given = Vec::with_capacity(batch.columns.len());
+        for (place, &position) in batch.columns.iter().enumerate() {
+            let column = part.columns.get(position);
+            let column = column.ok_or_else(|| Error::new(ErrorKind::Internal, "a column position outside of the part"))?;
+            let type_name = plain_type(&column.logical, part.is_mapped()).into_owned();
+            given.push(Given { name: column.physical.clone(), type_name, place, column, beside: None });
+            for (what, name) in columns::beside(&core.dialect, part, position) {
+                given.push(Given { name, type_name: what.type_name(column), place, column, beside: Some(what) });
+            }
+        }
+        Ok(Writing { core, part, batch, order, given, versioned: !part.is_mapped() })
+    }
+
+    fn entity(&self, error: Error) -> Error {
+        error.of_entity(self.part.entity.name)
+    }
+
+    async fn run(&self, session: &mut dyn Session, statement: Statement) -> Result<Answer> {
+        session.run(&statement, Phase::Write).await.map_err(|error| self.entity(error))
+    }
+
+    async fn once(&self) -> Result<WriteReport, Failed> {
+        let mut session = self.core.sessions.session(Phase::Write).await?;
+        session.run(&plain("BEGIN TRANSACTION"), Phase::Write).await?;
+        match self.apply(&mut *session).await {
+            Ok(report) => match session.run(&plain("COMMIT TRANSACTION"), Phase::Commit).await {
+                Ok(_) => Ok(report),
+                // Whether it took place is not known: never again.
+                Err(error) => Err(Failed::Final(self.entity(error))),
+            },
+            Err(error) => {
+                // What cannot be undone here, the server undoes when the connection ends.
+                let _ = session.run(&plain("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION"), Phase::Write).await;
+                Err(self.refused(&mut *session, error).await)
+            }
+        }
+    }
+
+    async fn apply(&self, session: &mut dyn Session) -> Result<WriteReport> {
+        let (report, written) = match self.batch.mode {
+            WriteMode::Insert => {
+                self.insert(session, &self.order).await?;
+                (WriteReport::default(), self.order.clone())
+            }
+            WriteMode::Upsert => self.upsert(session).await?,
+            WriteMode::Patch => self.patch(session).await?,
+            WriteMode::Delete => self.delete(session).await?,
+        };
+        self.children(session, &written).await?;
+        Ok(report)
+    }
+
+    /// What the server said of a statement, with the id or the field it is about.
+    async fn refused(&self, session: &mut dyn Session, error: Error) -> Failed {
+        if error.kind() != ErrorKind::UniqueViolation {
+            return error.into();
+        }
+        // The id counts first, whichever key the server met.
+        if self.batch.mode == WriteMode::Insert {
+            match self.versions(session, &self.order, "").await {
+                Ok(there) => {
+                    if let Some(row) = (0..self.batch.len()).find(|&row| there.contains_key(self.batch.ids[row].as_str())) {
+                        let why = "a row with this id is there already: use upsert to replace it";
+                        let error = Error::new(ErrorKind::AlreadyExists, why).with("id", self.batch.ids[row].as_str());
+                        return Failed::Final(self.entity(error));
+                    }
+                }
+                Err(error) => return error.into(),
+            }
+        }
+        let columns = |group: &[usize]| -> Vec<&Column> { group.iter().filter_map(|&i| self.part.columns.get(i)).collect() };
+        let key = error.detail("key").unwrap_or_default().to_owned();
+        let mut groups = self.part.unique_groups().into_iter();
+        match groups.find(|group| ddl::index_name(&self.core.dialect, self.part, &columns(group), true).eq_ignore_ascii_case(&key)) {
+            Some(group) => Failed::Final(error.at_field(columns(&group).iter().map(|c| c.name).collect::<Vec<_>>().join(", "))),
+            // The key of the id: a row that was not there a moment ago.
+            None if self.versioned => {
+                let why = "another session wrote the same rows at the same time: try again";
+                Failed::Again(self.entity(Error::new(ErrorKind::Conflict, why).with_status(Status::Temporary)))
+            }
+            None => Failed::Final(error),
+        }
+    }
+
+    /// The key of a row as it is bound.
+    fn key(&self, row: usize) -> Value {
+        let kind = self.part.key().kind;
+        let key = kind.value(&self.batch.ids[row]).unwrap_or_default();
+        if self.part.is_mapped() { key } else { columns::stored(&kind.logical(), key) }
+    }
+
+    fn key_type(&self) -> &'static str {
+        match self.part.key().kind {
+            KeyKind::Text if self.part.is_mapped() => "NVARCHAR(MAX)",
+            KeyKind::Text => "VARBINARY(255)",
+            KeyKind::Int => "BIGINT",
+            KeyKind::Uuid => "UNIQUEIDENTIFIER",
+        }
+    }
+
+    fn value(&self, row: usize, given: &Given<'_>) -> Result<Value> {
+        let value = &self.batch.row(row)[given.place];
+        if let Some(what) = given.beside {
+            return Ok(what.value(value));
+        }
+        if !self.part.is_mapped() {
+            return Ok(columns::stored(&given.column.logical, value.clone()));
+        }
+        columns::mapped(value).ok_or_else(|| {
+            let why = "a day before the year 1, which the table's column does not take";
+            self.entity(Error::new(ErrorKind::InvalidValue, why).at_field(given.column.name))
+        })
+    }
+
+    /// Rows in pieces that one statement takes.
+    fn pieces<'r>(&self, rows: &'r [usize]) -> std::slice::Chunks<'r, usize> {
+        rows.chunks(((PARAMETERS - 8) / (self.given.len() + 3)).clamp(1, ROWS))
+    }
+
+    /// `(VALUES (…), …) AS s ([k], [v], [c0], …)`: each value cast to its column's type, for a null has none.
+    fn source(&self, sql: &mut Sql<'_>, rows: &[usize]) -> Result<()> {
+        sql.push("(VALUES ");
+        self.rows(sql, rows, true)?;
+        sql.push(") AS s ([k]");
+        sql.push(if self.versioned { ", [v]" } else { "" }).push(if self.expects() { ", [e]" } else { "" });
+        for i in 0..self.given.len() {
+            sql.push(", [c").number(i).push("]");
+        }
+        sql.push(")");
+        Ok(())
+    }
+
+    /// Whether rows must have the version that they were read with.
+    fn expects(&self) -> bool {
+        self.batch.mode == WriteMode::Patch && !self.batch.expected.is_empty()
+    }
+
+    fn rows(&self, sql: &mut Sql<'_>, rows: &[usize], expected: bool) -> Result<()> {
+        let cast = |sql: &mut Sql<'_>, value: Value, type_name: &str| {
+            sql.push("CAST(").bind(value).push(" AS ").push_type(type_name).push(")");
+        };
+        sql.list(rows, ", ", |sql, &row| {
+            sql.push("(");
+            cast(sql, self.key(row), self.key_type());
+            if self.versioned {
+                sql.push(", ");
+                cast(sql, Value::Int(self.batch.version), "BIGINT");
+            }
+            if expected && self.expects() {
+                sql.push(", ");
+                cast(sql, Value::Int(self.batch.expected.get(row).copied().unwrap_or_default()), "BIGINT");
+            }
+            for given in &self.given {
+                sql.push(", ");
+                cast(sql, self.value(row, given)?, &given.type_name);
+            }
+            sql.push(")");
+            Ok(())
+        })
+    }
+
+    /// `([key], [version], columns…)`.
+    fn names(&self, sql: &mut Sql<'_>) {
+        sql.push("(").name(self.part.id_column());
+        if self.versioned {
+            sql.push(", ").name(VERSION_COLUMN);
+        }
+        for given in &self.given {
+            sql.push(", ").name(&given.name);
+        }
+        sql.push(")");
+    }
+
+    /// `[version] = s.[v], [column] = s.[c0], …`.
+    fn assignments(&self, sql: &mut Sql<'_>) {
+        let version = self.versioned.then_some((VERSION_COLUMN, None));
+        let columns = self.given.iter().enumerate().map(|(i, given)| (given.name.as_str(), Some(i)));
+        for (at, (name, place)) in version.into_iter().chain(columns).enumerate() {
+            sql.push(if at > 0 { ", " } else { "" }).name(name).push(" = s.");
+            match place {
+                None => sql.push("[v]"),
+                Some(i) => sql.push("[c").number(i).push("]"),
+            };
+        }
+    }
+
+    /// Whether a row is the one of `s`.
+    fn same_key(&self, sql: &mut Sql<'_>) {
+        let key = Term::key(self.part);
+        key.write_column(sql);
+        sql.push(" = s.[k]");
+        if self.part.is_mapped() && self.part.key().kind == KeyKind::Text {
+            // The column's own collation may call other texts equal.
+            sql.push(" AND ");
+            text::bytes(sql, &key);
+            sql.push(" = ").push(text::OPEN).push("s.[k]").push(text::CLOSE);
+        }
+    }
+
+    async fn insert(&self, session: &mut dyn Session, rows: &[usize]) -> Result<()> {
+        for piece in self.pieces(rows) {
+            let mut sql = Sql::new(&self.core.dialect);
+            sql.push("INSERT INTO ").table(self.part).push(" ");
+            self.names(&mut sql);
+            sql.push(" VALUES ");
+            self.rows(&mut sql, piece, false)?;
+            self.run(session, sql.finish()).await?;
+        }
+        Ok(())
+    }
+
+    async fn upsert(&self, session: &mut dyn Session) -> Result<(WriteReport, Vec<usize>)> {
+        let several = self.pieces(&self.order).count() > 1;
+        if self.versioned && several && !self.part.unique_groups().is_empty() {
+            let found = self.find(session).await?;
+            let mut written: Vec<usize> = found.present.iter().chain(&found.absent).copied().collect();
+            written.sort_unstable_by(|&a, &b| self.batch.ids[a].cmp(&self.batch.ids[b]));
+            self.remove(session, &found.present).await?;
+            self.insert(session, &written).await?;
+            return Ok((found.report, written));
+        }
+        let mut written = HashSet::new();
+        for piece in self.pieces(&self.order) {
+            let mut sql = Sql::new(&self.core.dialect);
+            sql.push("MERGE INTO ").table(self.part).push(" WITH (HOLDLOCK) AS t USING ");
+            self.source(&mut sql, piece)?;
+            sql.push(" ON ");
+            self.same_key(&mut sql);
+            if self.versioned {
+                sql.push(" WHEN MATCHED AND t.").name(VERSION_COLUMN).push(" < s.[v] THEN UPDATE SET ");
+                self.assignments(&mut sql);
+            } else if !self.given.is_empty() {
+                sql.push(" WHEN MATCHED THEN UPDATE SET ");
+                self.assignments(&mut sql);
+            }
+            sql.push(" WHEN NOT MATCHED BY TARGET THEN INSERT ");
+            self.names(&mut sql);
+            sql.push(" VALUES (s.[k]").push(if self.versioned { ", s.[v]" } else { "" });
+            for i in 0..self.given.len() {
+                sql.push(", s.[c").number(i).push("]");
+            }
+            sql.push(")");
+            if self.versioned {
+                sql.push(" OUTPUT inserted.").name(self.part.id_column());
+            }
+            sql.push(";");
+            let answer = self.run(session, sql.finish()).await?;
+            self.note(&mut written, answer)?;
+        }
+        if !self.versioned {
+            return Ok((WriteReport::default(), self.order.clone()));
+        }
+        let report = self.others(session, &written).await?;
+        if !report.missing.is_empty() {
+            let why = "another session wrote the same rows at the same time: try again";
+            return Err(self.entity(Error::new(ErrorKind::Conflict, why).with_status(Status::Temporary)));
+        }
+        Ok((report, self.those(&written)))
+    }
+
+    async fn patch(&self, session: &mut dyn Session) -> Result<(WriteReport, Vec<usize>)> {
+        if !self.versioned {
+            let found = self.find(session).await?;
+            if !self.given.is_empty() {
+                self.update(session, &found.present, &mut HashSet::new()).await?;
+            }
+            return Ok((found.report, found.present));
+        }
+        let mut written = HashSet::new();
+        self.update(session, &self.order, &mut written).await?;
+        Ok((self.others(session, &written).await?, self.those(&written)))
+    }
+
+    /// Changes rows that are there, and older.
+    async fn update(&self, session: &mut dyn Session, rows: &[usize], written: &mut HashSet<String>) -> Result<()> {
+        for piece in self.pieces(rows) {
+            let mut sql = Sql::new(&self.core.dialect);
+            sql.push("UPDATE t SET ");
+            self.assignments(&mut sql);
+            if self.versioned {
+                sql.push(" OUTPUT inserted.").name(self.part.id_column());
+            }
+            sql.push(" FROM ").table(self.part).push(" AS t INNER JOIN ");
+            self.source(&mut sql, piece)?;
+            sql.push(" ON ");
+            self.same_key(&mut sql);
+            if self.versioned {
+                sql.push(" WHERE t.").name(VERSION_COLUMN).push(" < s.[v]");
+            }
+            if self.expects() {
+                sql.push(" AND t.").name(VERSION_COLUMN).push(" = s.[e]");
+            }
+            let answer = self.run(session, sql.finish()).await?;
+            self.note(written, answer)?;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, session: &mut dyn Session) -> Result<(WriteReport, Vec<usize>)> {
+        if !self.versioned {
+            let found = self.find(session).await?;
+            self.remove(session, &found.present).await?;
+            return Ok((found.report, found.present));
+        }
+        let mut sql = Sql::new(&self.core.dialect);
+        sql.push("DELETE t OUTPUT deleted.").name(self.part.id_column()).push(" FROM ").table(self.part).push(" AS t WHERE ");
+        self.core.dialect.id_is_one_of(&mut sql, self.part, &self.ids(&self.order))?;
+        sql.push(" AND t.").name(VERSION_COLUMN).push(" < ").bind(Value::Int(self.batch.version));
+        let mut written = HashSet::new();
+        let answer = self.run(session, sql.finish()).await?;
+        self.note(&mut written, answer)?;
+        Ok((self.others(session, &written).await?, self.those(&written)))
+    }
+
+    fn ids(&self, rows: &[usize]) -> Vec<Id> {
+        rows.iter().map(|&row| self.batch.ids[row].clone()).collect()
+    }
+
+    async fn remove(&self, session: &mut dyn Session, rows: &[usize]) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut sql = Sql::new(&self.core.dialect);
+        sql.push("DELETE t FROM ").table(self.part).push(" AS t WHERE ");
+        self.core.dialect.id_is_one_of(&mut sql, self.part, &self.ids(rows))?;
+        self.run(session, sql.finish()).await.map(drop)
+    }
+
+    /// The ids that a statement says it wrote.
+    fn note(&self, written: &mut HashSet<String>, answer: Answer) -> Result<()> {
+        for row in answer.rows {
+            written.insert(codec::id(self.part, row.into_iter().next().unwrap_or_default())?.into_string());
+        }
+        Ok(())
+    }
+
+    fn those(&self, written: &HashSet<String>) -> Vec<usize> {
+        self.order.iter().copied().filter(|&row| written.contains(self.batch.ids[row].as_str())).collect()
+    }
+
+    /// Why the others were not written: stale, or not there.
+    async fn others(&self, session: &mut dyn Session, written: &HashSet<String>) -> Result<WriteReport> {
+        let others: Vec<usize> = self.order.iter().copied().filter(|&row| !written.contains(self.batch.ids[row].as_str())).collect();
+        let mut report = WriteReport::default();
+        let there = self.versions(session, &others, "").await?;
+        for row in others {
+            match there.get(self.batch.ids[row].as_str()) {
+                Some(version) => report.stale.push((row, *version)),
+                None => report.missing.push(row),
+            }
+        }
+        report.stale.sort_unstable();
+        report.missing.sort_unstable();
+        Ok(report)
+    }
+
+    /// Locks the rows that are there, and sorts out which may be written.
+    async fn find(&self, session: &mut dyn Session) -> Result<Found> {
+        let mut found = Found::default();
+        let there = self.versions(session, &self.order, " WITH (UPDLOCK, HOLDLOCK)").await?;
+        for &row in &self.order {
+            match there.get(self.batch.ids[row].as_str()) {
+                None => found.absent.push(row),
+                Some(version) if self.versioned && *version >= self.batch.version => found.report.stale.push((row, *version)),
+                Some(_) => found.present.push(row),
+            }
+        }
+        if matches!(self.batch.mode, WriteMode::Patch | WriteMode::Delete) {
+            let present: HashSet<usize> = found.present.iter().copied().collect();
+            found.report.missing = (0..self.batch.len()).filter(|row| !present.contains(row)).collect();
+        }
+        found.report.stale.sort_unstable();
+        Ok(found)
+    }
+
+    /// The rows that are there, each with its version; `hint` stands behind the table's name.
+    async fn versions(&self, session: &mut dyn Session, rows: &[usize], hint: &'static str) -> Result<HashMap<String, i64>> {
+        if rows.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut sql = Sql::new(&self.core.dialect);
+        sql.push("SELECT t.").name(self.part.id_column());
+        match self.part.version() {
+            Some(version) => sql.push(", t.").name(version),
+            None => sql.push(", 0"),
+        };
+        sql.push(" FROM ").table(self.part).push(" t").push(hint).push(" WHERE ");
+        self.core.dialect.id_is_one_of(&mut sql, self.part, &self.ids(rows))?;
+        let statement = sql.finish();
+        let answer = self.run(session, statement).await?;
+        let one = |row: Vec<Value>| {
+            let version = codec::whole(row.get(1))?;
+            Ok((codec::id(self.part, row.into_iter().next().unwrap_or_default())?.into_string(), version))
+        };
+        answer.rows.into_iter().map(one).collect()
+    }
+
+    /// Makes the tables beside the part's say of the rows what their columns say.
+    async fn children(&self, session: &mut dyn Session, rows: &[usize]) -> Result<()> {
+        let deleting = self.batch.mode == WriteMode::Delete;
+        for (position, column) in self.part.columns.iter().enumerate().filter(|(_, column)| children::has_child(column)) {
+            let given = self.batch.columns.iter().position(|&c| c == position);
+            if rows.is_empty() || given.is_none() && !deleting || self.part.is_mapped() {
+                continue;
+            }
+            let child = children::table(&self.core.dialect, self.part, column);
+            if self.batch.mode != WriteMode::Insert {
+                let mut sql = Sql::new(&self.core.dialect);
+                let json = serde_json::to_string(&self.ids(rows)).unwrap_or_default();
+                sql.push("DELETE FROM ").name(&child).push(" WHERE [owner] IN (SELECT ").push(text::OPEN).push("j.[value]").push(text::CLOSE);
+                sql.push(" FROM OPENJSON(").bind(Value::Text(json)).push(") j)");
+                self.run(session, sql.finish()).await?;
+            }
+            let Some(given) = given else { continue };
+            let items = rows.iter().flat_map(|&row| {
+                let items = children::items(&self.batch.row(row)[given]);
+                items.into_iter().enumerate().map(move |(position, item)| (item, row, position))
+            });
+            let items: Vec<(Value, usize, usize)> = items.collect();
+            for piece in items.chunks(PARAMETERS / 3) {
+                let mut values = Vec::with_capacity(piece.len() * 3);
+                for (item, row, position) in piece {
+                    values.extend([item.clone(), self.key(*row), Value::Int(i64::try_from(*position).unwrap_or(i64::MAX))]);
+                }
+                self.run(session, Statement { text: children::insert(&self.core.dialect, &child, piece.len()), values }).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A statement without values.
+pub(super) fn plain(text: &str) -> Statement {
+    Statement { text: text.to_owned(), values: Vec::new() }
+}
