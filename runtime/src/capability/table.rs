@@ -224,8 +224,8 @@ capability_table! {
         [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
         [Int, Float, Decimal] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
         [Bool, Category] in InlineColumn: [Eq, IsNull, Sort, GroupBy];
-        [Text] in InlineColumn: [Eq, IsNull, Compare, Contains, Like, Sort, GroupBy, MinMax];
-        [Text] in InvertedIndex: [Eq, IsNull, Compare, Contains, Like, Matches, Sort, GroupBy, MinMax];
+        [Text] in InlineColumn: [Eq, IsNull, Compare, Contains, Like, Sort, GroupBy];
+        [Text] in InvertedIndex: [Eq, IsNull, Compare, Contains, Like, Matches, Sort, GroupBy];
         [Bytes] in InlineColumn: [Eq, IsNull];
         [Json] in JsonField: [Eq, IsNull];
         [List] in InlineColumn: [Eq, IsNull, Has, Length];

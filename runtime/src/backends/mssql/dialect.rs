@@ -429,14 +429,7 @@ impl Dialect for MssqlDialect {
             }
             AggregateFunction::Min | AggregateFunction::Max => {
                 sql.push(if function == AggregateFunction::Min { "MIN(" } else { "MAX(" });
-                if matches!(term.logical(), LogicalType::Text { .. }) {
-                    // Bytes of one length, with the text's own behind them: so the server compares them as we do.
-                    sql.push("CAST(");
-                    text::bytes(sql, term);
-                    sql.push(" AS BINARY(1020)) + CAST(DATALENGTH(");
-                    text::bytes(sql, term);
-                    sql.push(") AS BINARY(4))");
-                } else if term.part.is_mapped() && term.logical() == LogicalType::Uuid {
+                if term.part.is_mapped() && term.logical() == LogicalType::Uuid {
                     uuid_text(sql, term);
                 } else {
                     term.write(sql)?;

@@ -3,7 +3,6 @@ use std::sync::Arc;
 use super::core::Core;
 use super::dialect::MssqlDialect;
 use super::pool::{Client, Pool};
-use super::text::{FRAMED, SORTED};
 use super::write::plain;
 use super::{ensure, raw, write};
 use crate::backends::network::Pages;
@@ -11,13 +10,13 @@ use crate::backends::sql::session::Sessions;
 use crate::backends::sql::{aggregate, children, estimate, select};
 use crate::capability::{Operation, Placement};
 use crate::driver::{
-    Aggregate, AggregateFunction, Description, Driver, Ensured, Group, Narrowed, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply,
-    SortKey, SubQuery, WriteBatch, WriteReport,
+    Aggregate, Description, Driver, Ensured, Group, Narrowed, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply,
+    SubQuery, WriteBatch, WriteReport,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::Filter;
 use crate::schema::{Naming, Part};
-use crate::types::{Id, LogicalType};
+use crate::types::Id;
 
 /// The driver of [`Mssql`](super::Mssql): what [`Driver::as_any`] gives for it.
 pub struct MssqlDriver {
@@ -65,23 +64,13 @@ impl MssqlDriver {
         }
     }
 
-    /// Whether the server orders, groups and ranks values of a column as we do, up to so many characters.
-    fn fits(part: &Part, position: usize, most: u32) -> bool {
-        part.columns.get(position).is_none_or(|column| !matches!(column.logical, LogicalType::Text { max } if max > most))
-    }
-
     fn planned(&self, part: &Part, wanted: &SubQuery) -> Pushdown {
         let dialect = &self.core.dialect;
         let plan = children::plan(dialect, part, wanted);
-        let sorts = |key: &SortKey| !matches!(key, SortKey::Column(position) if !Self::fits(part, *position, SORTED));
         if wanted.near.is_some() && !dialect.vectors {
             let (taken, rest) = (plan.taken.clone(), plan.remainder.clone());
             let kept = SubQuery { filter: taken, near: None, order: Vec::new(), limit: None, offset: 0, ..wanted.clone() };
             return Pushdown { remainder: rest, order: false, limit: false, near: false, ..children::plan(dialect, part, &kept) };
-        }
-        if plan.order && !wanted.order.iter().all(|order| sorts(&order.key)) {
-            let kept = SubQuery { order: Vec::new(), limit: None, offset: 0, ..wanted.clone() };
-            return Pushdown { order: false, limit: false, ..children::plan(dialect, part, &kept) };
         }
         plan
     }
@@ -135,16 +124,7 @@ impl Driver for MssqlDriver {
     }
 
     fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool {
-        let groups = wanted.keys.iter().all(|&key| Self::fits(part, key, SORTED));
-        let measures = wanted.measures.iter().all(|measure| {
-            let Some(column) = measure.column else { return true };
-            match measure.function {
-                AggregateFunction::Min | AggregateFunction::Max => Self::fits(part, column, FRAMED) && !(part.is_mapped() && !Self::fits(part, column, 0)),
-                AggregateFunction::CountDistinct => Self::fits(part, column, SORTED),
-                _ => true,
-            }
-        });
-        groups && measures && children::fit(part, &wanted.filter) && aggregate::takes(&self.core.dialect, part, wanted)
+        children::fit(part, &wanted.filter) && aggregate::takes(&self.core.dialect, part, wanted)
     }
 
     fn aggregate<'a>(&'a self, part: &'a Arc<Part>, query: &'a Aggregate) -> Reply<'a, Vec<Group>> {

@@ -9,10 +9,7 @@ use crate::filter::Pattern;
 use crate::types::{LogicalType, Value};
 
 /// Longest text, in characters, whose bytes lie in a value of a bounded type: 4 bytes a character, of 8,000.
-pub(super) const SORTED: u32 = 1_999;
-
-/// Longest text, in characters, whose least and greatest are found by bytes of one length.
-pub(super) const FRAMED: u32 = 255;
+const SORTED: u32 = 1_999;
 
 /// Most UTF-16 units of a text that is looked for, and of a pattern.
 const NEEDLE: usize = 3_900;
