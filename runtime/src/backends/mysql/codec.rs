@@ -8,7 +8,7 @@ pub(super) use crate::backends::sql::forms::{corrupt, decimal};
 use crate::backends::sql::list;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Part;
-use crate::types::{Date, Decimal, Duration, Id, LogicalType, Timestamp, Uuid, Value};
+use crate::types::{Date, Duration, Id, LogicalType, Timestamp, Uuid, Value};
 
 /// Binds a value, already in stored form, to the next placeholder.
 pub(super) fn bind(arguments: &mut MySqlArguments, value: &Value) -> Result<()> {
