@@ -137,6 +137,8 @@ fn value(bytes: &mut Bytes<'_>) -> Option<Cell> {
                 }
             }
         }
+        // A null of no type.
+        0x1f => Cell::Null,
         // Fixed lengths, as some clients send them.
         0x38 => Cell::Whole(i64::from(i32::from_le_bytes(bytes.number()?))),
         0x7f => Cell::Whole(i64::from_le_bytes(bytes.number()?)),
