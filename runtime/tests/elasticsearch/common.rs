@@ -39,7 +39,7 @@ pub const GRAPH: &[PlacementSchema] = &[PlacementSchema {
 }];
 
 pub const fn field(name: &'static str, logical: LogicalType, placements: &'static [PlacementSchema]) -> FieldSchema {
-    FieldSchema { name, stored_name: name, logical, nullable: true, placements, default: None, computed: false }
+    FieldSchema { placements, ..FieldSchema::new(name, logical, true) }
 }
 
 /// A namespace that no other test uses.

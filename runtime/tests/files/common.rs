@@ -21,7 +21,7 @@ const JSON: &[PlacementSchema] = &[place(Placement::JsonField)];
 const VECTOR: &[PlacementSchema] = &[PlacementSchema { metric: Some(Metric::Cosine), ..place(Placement::VectorIndex) }];
 
 pub const fn field(name: &'static str, logical: LogicalType, placements: &'static [PlacementSchema]) -> FieldSchema {
-    FieldSchema { name, stored_name: name, logical, nullable: true, placements, default: None, computed: false }
+    FieldSchema { placements, ..FieldSchema::new(name, logical, true) }
 }
 
 /// A field of every type.
