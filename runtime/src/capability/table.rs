@@ -76,6 +76,59 @@ macro_rules! rows_of_postgres {
     };
 }
 
+// What vector stores do that filter by metadata alone: they compare numbers, order and aggregate nothing.
+macro_rules! rows_of_metadata {
+    ($then:ident $context:tt { $($more:tt)* }) => {
+        $then! { $context
+            [Id, Ref, Uuid] in InlineColumn: [Eq, IsNull];
+            [Int, Float, Decimal, Time] in InlineColumn: [Eq, IsNull, Compare];
+            [Text, Bool, Category, Bytes] in InlineColumn: [Eq, IsNull];
+            [Json] in JsonField: [IsNull];
+            [List] in InlineColumn: [IsNull, Has, Length];
+            [Vector] in VectorIndex: [IsNull, Near];
+            [Vector] in InlineColumn: [IsNull];
+            $($more)*
+        }
+    };
+}
+
+// What engines do whose columns and values are those of Arrow: all of it in the engine or in functions of ours inside it.
+macro_rules! rows_of_arrow {
+    ($then:ident $context:tt { $($more:tt)* }) => {
+        $then! { $context
+            [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
+            [Int, Float, Decimal] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
+            [Bool, Category] in InlineColumn: [Eq, IsNull, Sort, GroupBy];
+            [Text] in InlineColumn: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Sort, GroupBy, MinMax];
+            [Text] in InvertedIndex: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Matches, Sort, GroupBy, MinMax];
+            [Bytes] in InlineColumn: [Eq, IsNull];
+            [Json] in JsonField: [Eq, IsNull, Path];
+            [List] in InlineColumn: [Eq, IsNull, Has, Length];
+            [Vector] in VectorIndex: [IsNull, Near];
+            [Vector] in InlineColumn: [IsNull];
+            $($more)*
+        }
+    };
+}
+
+// What the MySQL family does. Regular expressions are not native: MariaDB gives up on some texts in silence.
+macro_rules! rows_of_mysql {
+    ($then:ident $context:tt { $($more:tt)* }) => {
+        $then! { $context
+            [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
+            [Int, Float, Decimal] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
+            [Bool, Category] in InlineColumn: [Eq, IsNull, Sort, GroupBy];
+            [Text] in InlineColumn: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Sort, GroupBy, MinMax];
+            [Text] in InvertedIndex: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Matches, Sort, GroupBy, MinMax];
+            [Bytes] in InlineColumn: [Eq, IsNull];
+            [Json] in JsonField: [Eq, IsNull, Path];
+            [List] in InlineColumn: [Eq, IsNull, Has, Length];
+            [List] in SideTable: [Eq, IsNull, Has, Length];
+            $($more)*
+        }
+    };
+}
+
 capability_table! {
     InMem = "inmem" [cfg(all())] with rows_in_memory {
         metrics: [Cosine, L2, Dot];
@@ -108,18 +161,8 @@ capability_table! {
         [Vector] in VectorIndex: [IsNull, Near];
         [Vector] in InlineColumn: [IsNull];
     }
-    DuckDb = "duckdb" [cfg(feature = "duckdb")] {
+    DuckDb = "duckdb" [cfg(feature = "duckdb")] with rows_of_arrow {
         metrics: [Cosine, L2, Dot];
-        [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
-        [Int, Float, Decimal] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
-        [Bool, Category] in InlineColumn: [Eq, IsNull, Sort, GroupBy];
-        [Text] in InlineColumn: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Sort, GroupBy, MinMax];
-        [Text] in InvertedIndex: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Matches, Sort, GroupBy, MinMax];
-        [Bytes] in InlineColumn: [Eq, IsNull];
-        [Json] in JsonField: [Eq, IsNull, Path];
-        [List] in InlineColumn: [Eq, IsNull, Has, Length];
-        [Vector] in VectorIndex: [IsNull, Near];
-        [Vector] in InlineColumn: [IsNull];
     }
     Elasticsearch = "elasticsearch" [cfg(feature = "elasticsearch")] {
         metrics: [Cosine, L2, Dot];
@@ -136,40 +179,15 @@ capability_table! {
         [Vector] in VectorIndex: [IsNull, Near];
         [Vector] in InlineColumn: [IsNull];
     }
-    // Chroma compares numbers alone, orders and aggregates nothing.
-    Chroma = "chroma" [cfg(feature = "chroma")] {
+    Chroma = "chroma" [cfg(feature = "chroma")] with rows_of_metadata {
         metrics: [Cosine, L2, Dot];
-        [Id, Ref, Uuid] in InlineColumn: [Eq, IsNull];
-        [Int, Float, Decimal, Time] in InlineColumn: [Eq, IsNull, Compare];
-        [Text, Bool, Category, Bytes] in InlineColumn: [Eq, IsNull];
-        [Json] in JsonField: [IsNull];
-        [List] in InlineColumn: [IsNull, Has, Length];
-        [Vector] in VectorIndex: [IsNull, Near];
-        [Vector] in InlineColumn: [IsNull];
     }
-    // As Chroma. Its integers are floats: ours are cut in two, and stay exact.
-    Pinecone = "pinecone" [cfg(feature = "pinecone")] {
+    // Its integers are floats: ours are cut in two, and stay exact.
+    Pinecone = "pinecone" [cfg(feature = "pinecone")] with rows_of_metadata {
         metrics: [Cosine, L2, Dot];
-        [Id, Ref, Uuid] in InlineColumn: [Eq, IsNull];
-        [Int, Float, Decimal, Time] in InlineColumn: [Eq, IsNull, Compare];
-        [Text, Bool, Category, Bytes] in InlineColumn: [Eq, IsNull];
-        [Json] in JsonField: [IsNull];
-        [List] in InlineColumn: [IsNull, Has, Length];
-        [Vector] in VectorIndex: [IsNull, Near];
-        [Vector] in InlineColumn: [IsNull];
     }
-    Lance = "lance" [cfg(feature = "lance")] {
+    Lance = "lance" [cfg(feature = "lance")] with rows_of_arrow {
         metrics: [Cosine, L2, Dot];
-        [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
-        [Int, Float, Decimal] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
-        [Bool, Category] in InlineColumn: [Eq, IsNull, Sort, GroupBy];
-        [Text] in InlineColumn: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Sort, GroupBy, MinMax];
-        [Text] in InvertedIndex: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Regex, Matches, Sort, GroupBy, MinMax];
-        [Bytes] in InlineColumn: [Eq, IsNull];
-        [Json] in JsonField: [Eq, IsNull, Path];
-        [List] in InlineColumn: [Eq, IsNull, Has, Length];
-        [Vector] in VectorIndex: [IsNull, Near];
-        [Vector] in InlineColumn: [IsNull];
     }
     // Milvus orders and aggregates nothing; what it filters by text, it compares by bytes.
     Milvus = "milvus" [cfg(feature = "milvus")] {
@@ -190,31 +208,12 @@ capability_table! {
         metrics: [Cosine, L2, Dot];
         [Vector] in VectorIndex: [IsNull, Near];
     }
-    MySql = "mysql" [cfg(feature = "mysql")] {
+    MySql = "mysql" [cfg(feature = "mysql")] with rows_of_mysql {
         metrics: [];
-        [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
-        [Int, Float, Decimal] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
-        [Bool, Category] in InlineColumn: [Eq, IsNull, Sort, GroupBy];
-        // Regular expressions are not native: MariaDB gives up on some texts in silence.
-        [Text] in InlineColumn: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Sort, GroupBy, MinMax];
-        [Text] in InvertedIndex: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Matches, Sort, GroupBy, MinMax];
-        [Bytes] in InlineColumn: [Eq, IsNull];
-        [Json] in JsonField: [Eq, IsNull, Path];
-        [List] in InlineColumn: [Eq, IsNull, Has, Length];
-        [List] in SideTable: [Eq, IsNull, Has, Length];
         [Vector] in InlineColumn: [IsNull];
     }
-    OceanBase = "oceanbase" [cfg(feature = "oceanbase")] {
+    OceanBase = "oceanbase" [cfg(feature = "oceanbase")] with rows_of_mysql {
         metrics: [Cosine, L2, Dot];
-        [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
-        [Int, Float, Decimal] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
-        [Bool, Category] in InlineColumn: [Eq, IsNull, Sort, GroupBy];
-        [Text] in InlineColumn: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Sort, GroupBy, MinMax];
-        [Text] in InvertedIndex: [Eq, IsNull, Compare, Contains, IContains, Like, ILike, Matches, Sort, GroupBy, MinMax];
-        [Bytes] in InlineColumn: [Eq, IsNull];
-        [Json] in JsonField: [Eq, IsNull, Path];
-        [List] in InlineColumn: [Eq, IsNull, Has, Length];
-        [List] in SideTable: [Eq, IsNull, Has, Length];
         [Vector] in VectorIndex: [IsNull, Near];
         [Vector] in InlineColumn: [IsNull];
     }

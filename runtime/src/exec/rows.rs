@@ -132,7 +132,7 @@ impl RowStream {
         self.sort_ids(ids, order, after).await
     }
 
-    async fn sort_ids(&self, ids: Vec<Id>, order: &[PlannedOrder], after: Option<Position>) -> Result<Source> {
+    async fn sort_ids(&mut self, ids: Vec<Id>, order: &[PlannedOrder], after: Option<Position>) -> Result<Source> {
         let keep = self.left.map_or(usize::MAX, |l| l.saturating_add(self.skip));
         Ok(Source::Listed(sorted_ids(&self.context, ids, order, after.as_ref(), keep).await?))
     }

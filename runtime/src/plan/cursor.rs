@@ -8,6 +8,14 @@ use crate::driver::Position;
 use crate::error::{Error, ErrorKind, Result};
 use crate::query::QuerySpec;
 
+/// The version of the cursors that are written.
+const VERSION: u8 = 1;
+
+#[derive(Deserialize)]
+struct Version {
+    version: u8,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Token {
     version: u8,
@@ -17,7 +25,7 @@ struct Token {
 
 /// A cursor after a position in a query's result.
 pub fn encode_cursor(entity: &str, spec: &QuerySpec, position: Position) -> Result<String> {
-    let token = Token { version: 1, query: fingerprint(entity, spec)?, position };
+    let token = Token { version: VERSION, query: fingerprint(entity, spec)?, position };
     let bytes = serde_json::to_vec(&token).map_err(|e| Error::new(ErrorKind::Internal, format!("a cursor cannot be written: {e}")))?;
     let mut text = String::with_capacity(bytes.len() * 2 + 8);
     for byte in bytes.iter().chain(&blake3::hash(&bytes).as_bytes()[..4]) {
@@ -43,10 +51,12 @@ pub fn decode_cursor(entity: &str, spec: &QuerySpec, cursor: &str) -> Result<Pos
     if &blake3::hash(body).as_bytes()[..4] != sum {
         return Err(damaged());
     }
-    let token: Token = serde_json::from_slice(body).map_err(|_| damaged())?;
-    if token.version != 1 {
+    // The version alone first: of another version all else may differ.
+    let Version { version }: Version = serde_json::from_slice(body).map_err(|_| damaged())?;
+    if version != VERSION {
         return Err(refuse("the cursor is of another version of HeavenBase: start again without it"));
     }
+    let token: Token = serde_json::from_slice(body).map_err(|_| damaged())?;
     if token.query != fingerprint(entity, spec)? {
         return Err(refuse("the cursor belongs to a query with another filter or order: use it with the query that gave it"));
     }

@@ -1,10 +1,14 @@
 use std::fmt;
 
-use super::{Date, Timestamp, Value};
+use super::{Date, Json, Timestamp, Value};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Characters a text field holds when it says nothing else (the seed's LongText).
 pub const DEFAULT_TEXT_MAX: u32 = 65_535;
+
+/// How deep arrays and objects of a JSON value lie within each other at most. Parsers stop at 128, some databases at 100, and
+/// a backend may wrap the value once more.
+pub const JSON_LEVELS: usize = 100;
 
 /// The type of a field as every backend is told of it. Parameters included, nullability apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -132,9 +136,11 @@ impl LogicalType {
             }
             (LogicalType::Timestamp, Value::Timestamp(t)) => Timestamp::from_micros(t.as_micros()).map(drop),
             (LogicalType::Date, Value::Date(d)) => Date::from_days(d.as_days()).map(drop),
-            (LogicalType::Duration, Value::Duration(_)) | (LogicalType::Uuid, Value::Uuid(_)) | (LogicalType::Json, Value::Json(_)) => {
-                Ok(())
+            (LogicalType::Duration, Value::Duration(_)) | (LogicalType::Uuid, Value::Uuid(_)) => Ok(()),
+            (LogicalType::Json, Value::Json(json)) if !nests_within(json, JSON_LEVELS) => {
+                refuse(format!("a JSON value nested deeper than {JSON_LEVELS} levels: what is written there could not be read back"))
             }
+            (LogicalType::Json, Value::Json(_)) => Ok(()),
             (LogicalType::Category(names), Value::Text(name)) => {
                 if names.contains(&name.as_str()) {
                     Ok(())
@@ -159,6 +165,16 @@ impl LogicalType {
             }
             (expected, found) => refuse(format!("a value of type {} where the field is {expected}", found.family())),
         }
+    }
+}
+
+/// Whether arrays and objects lie within each other at most `levels` deep.
+fn nests_within(json: &Json, levels: usize) -> bool {
+    let inner = |json: &Json| levels > 0 && nests_within(json, levels - 1);
+    match json {
+        Json::Array(items) => levels > 0 && items.iter().all(inner),
+        Json::Object(map) => levels > 0 && map.values().all(inner),
+        _ => true,
     }
 }
 

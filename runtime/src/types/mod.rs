@@ -15,7 +15,7 @@ pub use compare::{canonical_key, compare, equal, json_equal, sort_order};
 pub use decimal::Decimal;
 pub use id::{Id, Ref};
 pub use logical::{FieldType, ListItem, Logical, Mismatch, Named};
-pub use logical_type::{DEFAULT_TEXT_MAX, LogicalType};
+pub use logical_type::{DEFAULT_TEXT_MAX, JSON_LEVELS, LogicalType};
 pub use operand::Operand;
 pub use time::{Date, Duration, Timestamp};
 pub use value::{Bytes, Value};

@@ -151,3 +151,33 @@ async fn a_killed_writer_leaves_a_batch_whole_or_absent() {
         assert!(last >= 12, "{kind}: the writers got nothing done");
     }
 }
+
+/// A lock file that has grown long is begun anew. Whoever knows the old one sees that, also when the new one has become
+/// longer than the old one was.
+#[tokio::test]
+async fn a_lock_file_stays_short_and_nobody_misses_a_commit() {
+    for kind in KINDS {
+        let directory = tempfile::tempdir().unwrap();
+        let (one, other) = (Store::open(kind, directory.path(), &ITEM).await, Store::open(kind, directory.path(), &ITEM).await);
+        one.upsert(1, vec![item("a", 1), item("b", 1)]).await;
+        assert_eq!(other.get("a").await.unwrap().unwrap().0, 1);
+        let lock = std::fs::read_dir(directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path().join("lock"))
+            .find(|path| path.exists())
+            .unwrap();
+        // As many commits would have left it.
+        let notes = "\nx/\n".repeat((1 << 20) / 4);
+        std::io::Write::write_all(&mut std::fs::OpenOptions::new().append(true).open(&lock).unwrap(), notes.as_bytes()).unwrap();
+        assert_eq!(other.get("b").await.unwrap().unwrap().0, 1);
+        one.upsert(2, vec![item("a", 2)]).await;
+        let length = std::fs::metadata(&lock).unwrap().len();
+        assert!(length < 1000, "{kind}: {length} bytes of notes are left");
+        // Longer than what `other` has read of the old one.
+        std::io::Write::write_all(&mut std::fs::OpenOptions::new().append(true).open(&lock).unwrap(), notes.as_bytes()).unwrap();
+        std::io::Write::write_all(&mut std::fs::OpenOptions::new().append(true).open(&lock).unwrap(), b"\nx/\n").unwrap();
+        assert_eq!(other.get("a").await.unwrap().unwrap().0, 2, "{kind}: a commit was missed");
+        other.upsert(3, vec![item("b", 3)]).await;
+        assert_eq!(one.get("b").await.unwrap().unwrap().0, 3, "{kind}: a commit was missed");
+    }
+}

@@ -22,6 +22,8 @@ pub(super) struct Files {
     loaded: bool,
     /// How far the notes in the lock file were read.
     read_to: u64,
+    /// What the lock file starts with: another start is another file.
+    start: Vec<u8>,
     /// By name, without the ending.
     known: HashMap<String, Known>,
     /// Whether there is a batch that is still to be carried out.
@@ -84,6 +86,14 @@ fn names(at: &Place) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// The first bytes of the lock file: enough to hold what one that was begun anew starts with.
+fn start_of(at: &Place) -> Result<Vec<u8>> {
+    let path = at.lock_path();
+    let mut start = Vec::with_capacity(64);
+    let read = fs::File::open(&path).and_then(|file| file.take(64).read_to_end(&mut start));
+    read.map(|_| start).map_err(|e| io_error(e, "read", &path))
+}
+
 impl Files {
     /// The names that other processes noted since the last look; none where all must be looked at. And how far the
     /// notes go now.
@@ -92,7 +102,7 @@ impl Files {
         let failed = |e| io_error(e, "read", &path);
         let mut file = fs::File::open(&path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
-        if length < self.read_to || !self.loaded {
+        if length < self.read_to || !self.loaded || !start_of(at)?.starts_with(&self.start) {
             return Ok((None, length));
         }
         let mut text = String::new();
@@ -173,6 +183,7 @@ impl Store for RowFiles {
             journal::overlay(at, &batch, contents);
         }
         disk.read_to = read_to;
+        disk.start = start_of(at)?;
         disk.loaded = true;
         Ok(changed)
     }
@@ -228,6 +239,7 @@ impl Store for RowFiles {
             remove_old_side_files(at, before, change);
         }
         disk.read_to = noted.unwrap_or(disk.read_to);
+        disk.start = start_of(at)?;
         Ok(())
     }
 

@@ -15,7 +15,7 @@ pub(crate) struct Place {
     pub part: Arc<Part>,
 }
 
-/// The file that writers lock. It grows with every commit: its length tells readers whether there was one.
+/// The file that writers lock. It is written to with every commit: its time and length tell readers whether there was one.
 const LOCK: &str = "lock";
 
 impl Place {

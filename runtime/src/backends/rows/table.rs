@@ -126,7 +126,7 @@ impl<S: Store> Table<S> {
         // Noted first: should the disk be full even for that, nothing is written; and whoever reads the note in another
         // process waits for the lock, and then sees what became of the commit. In this process nobody waits: while
         // `noting`, the rows in memory are the last that were committed.
-        let note = self.store.note(disk, &changes);
+        let note = [begun_anew(&lock, &self.at)?, self.store.note(disk, &changes)].concat();
         self.noting.store(true, Ordering::Release);
         let noted = lock.write_all(&note).map_err(|e| io_error(e, "write", &self.at.lock_path()));
         let done = noted.and_then(|()| self.store.commit(&self.at, disk, &before, &after, &changes));
@@ -163,4 +163,19 @@ impl<S: Store> Table<S> {
             .of_entity(self.at.part.entity.name)
             .with("directory", self.at.directory.display())
     }
+}
+
+/// Length of the lock file from which on it is begun anew.
+const LONGEST: u64 = 1 << 20;
+
+/// Empties a lock file that has grown long. What it then starts with occurs in no other, so that whoever knows the old one
+/// sees that this is another, however long it has become.
+fn begun_anew(lock: &fs::File, at: &Place) -> Result<Vec<u8>> {
+    let failed = |e| io_error(e, "shorten", &at.lock_path());
+    if lock.metadata().map_err(failed)?.len() < LONGEST {
+        return Ok(Vec::new());
+    }
+    lock.set_len(0).map_err(failed)?;
+    // And that all is to be looked at, for whoever looked when the old one was still empty.
+    Ok(format!("\n#{}/\n*/\n", uuid::Uuid::now_v7()).into_bytes())
 }

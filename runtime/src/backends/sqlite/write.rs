@@ -22,9 +22,26 @@ pub(super) fn run(connection: &Connection, part: &Part, batch: &WriteBatch) -> R
         return rows(connection, part, batch);
     }
     let transaction = Transaction::begin(connection)?;
+    match rows(connection, part, batch) {
+        Err(e) if e.kind() == ErrorKind::UniqueViolation && batch.len() > 1 && batch.mode == WriteMode::Upsert && !part.is_mapped() => {}
+        report => return report.and_then(|report| transaction.commit().map(|()| report)),
+    }
+    drop(transaction);
+    // SQLite looks at uniqueness row by row, and two rows may swap their values: what counts is how all will be after.
+    let transaction = Transaction::begin(connection)?;
+    give_up(connection, part, batch)?;
     let report = rows(connection, part, batch)?;
     transaction.commit()?;
     Ok(report)
+}
+
+/// Removes the rows that the batch is going to replace, within its transaction. Those that its guard holds back stay.
+fn give_up(connection: &Connection, part: &Part, batch: &WriteBatch) -> Result<()> {
+    let mut statement = connection.prepare_cached(&write::delete(&SQL, part)).map_err(failure::error)?;
+    for id in &batch.ids {
+        statement.execute((id.as_str(), batch.version)).map_err(failure::error)?;
+    }
+    Ok(())
 }
 
 fn rows(connection: &Connection, part: &Part, batch: &WriteBatch) -> Result<WriteReport> {

@@ -120,6 +120,24 @@ fn conflicts_name_the_id_or_the_field_and_leave_nothing_written() {
 }
 
 #[test]
+fn two_rows_of_a_batch_may_swap_what_is_unique() {
+    let (driver, part) = (memory(), people());
+    now(driver.ensure(&part)).unwrap();
+    let put = |version, id: &str, email: &str| person(WriteMode::Upsert, version, id, email, 1);
+    write(&driver, &part, joined(vec![put(1, "a", "a@x"), put(1, "b", "b@x"), put(9, "c", "c@x")])).unwrap();
+    let report = write(&driver, &part, joined(vec![put(2, "a", "b@x"), put(2, "b", "a@x")])).unwrap();
+    assert!(report.stale.is_empty() && report.missing.is_empty(), "{report:?}");
+    assert_eq!(found(&driver, &part, "email", Condition::Eq(Value::Text("b@x".into()))), ["a"]);
+    assert_eq!(found(&driver, &part, "email", Condition::Eq(Value::Text("a@x".into()))), ["b"]);
+    assert_eq!((has(&driver, &part, "b@x"), matches(&driver, &part, "b@x")), (vec!["a".to_owned()], vec!["a".to_owned()]));
+    // A value that a row outside of the batch holds is refused, and so is one that two rows ask for; nothing is written.
+    for bad in [vec![put(3, "a", "a@x"), put(3, "b", "c@x")], vec![put(3, "a", "n@x"), put(3, "b", "n@x")]] {
+        assert_eq!(write(&driver, &part, joined(bad)).unwrap_err().kind(), ErrorKind::UniqueViolation);
+        assert_eq!(found(&driver, &part, "email", Condition::Eq(Value::Text("b@x".into()))), ["a"]);
+    }
+}
+
+#[test]
 fn aggregates_are_exact_and_know_nulls() {
     let (driver, part) = (memory(), every_type());
     now(driver.ensure(&part)).unwrap();
