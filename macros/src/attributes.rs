@@ -65,6 +65,34 @@ impl Key<'_> {
         Ok(texts.into_iter().collect())
     }
 
+    /// The texts of `key(name(a = "…", b = "…"), other(…))`: of each name its keys with their texts.
+    pub fn options(&self) -> syn::Result<Vec<(Ident, Ident, LitStr)>> {
+        let form = || syn::Error::new(self.span(), format!("`{0}` takes options of a backend: `{0}(backend(option = \"…\"))`", self.ident));
+        if !self.input.peek(syn::token::Paren) {
+            return Err(form());
+        }
+        let (content, mut options) = (group(self.input)?, Vec::new());
+        while !content.is_empty() {
+            let name = content.call(Ident::parse_any)?;
+            if !content.peek(syn::token::Paren) {
+                return Err(form());
+            }
+            let inner = group(&content)?;
+            while !inner.is_empty() {
+                let key = inner.call(Ident::parse_any)?;
+                inner.parse::<Token![=]>()?;
+                options.push((name.clone(), key, inner.parse::<LitStr>()?));
+                if !inner.is_empty() {
+                    inner.parse::<Token![,]>()?;
+                }
+            }
+            if !content.is_empty() {
+                content.parse::<Token![,]>()?;
+            }
+        }
+        if options.is_empty() { Err(form()) } else { Ok(options) }
+    }
+
     /// Refuses a value behind a key that stands alone.
     pub fn alone(&self) -> syn::Result<()> {
         if self.input.is_empty() || self.input.peek(Token![,]) {
@@ -86,6 +114,13 @@ impl Key<'_> {
         }
         Ok(names.into_iter().collect())
     }
+}
+
+/// What stands in parentheses.
+fn group<'a>(input: ParseStream<'a>) -> syn::Result<syn::parse::ParseBuffer<'a>> {
+    let content;
+    syn::parenthesized!(content in input);
+    Ok(content)
 }
 
 /// Reads the keys of an attribute. An unknown or repeated key, and a key whose value `read` refuses, is recorded; the

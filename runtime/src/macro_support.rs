@@ -20,7 +20,8 @@ pub use crate::query::{
     ScanOfEveryRow, Scanned, Score, Slot, Writable,
 };
 pub use crate::schema::{
-    Binding, EmbeddingSchema, EntitySchema, ExistingTable, FieldSchema, IdSource, Index, KeyKind, LayoutEntry, PlacementSchema,
+    BackendOption, Binding, EmbeddingSchema, EntitySchema, ExistingTable, FieldSchema, IdSource, Index, KeyKind, LayoutEntry,
+    PlacementSchema,
 };
 pub use crate::types::{Id, ListItem, Logical, LogicalType, Metric, Mismatch, Named, Operand, Value};
 

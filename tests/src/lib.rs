@@ -5,13 +5,14 @@
 #![deny(missing_docs)]
 
 pub mod backends;
+pub mod chosen;
 pub mod conformance;
 pub mod data;
 pub mod embedder;
-pub mod http;
 pub mod instrumented;
 #[cfg(feature = "_paper")]
 pub mod judged;
+pub mod peer;
 #[cfg(feature = "pinecone")]
 pub mod pinecone;
 pub mod random;
@@ -19,5 +20,6 @@ pub mod recording;
 pub mod reference;
 pub mod simple;
 pub mod split;
+pub mod store;
 #[cfg(feature = "mssql")]
 pub mod tds;

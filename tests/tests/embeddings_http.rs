@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use heavenbase::embedding::{Embedder, EmbeddingsHttp};
 use heavenbase::prelude::*;
 use heavenbase::{ErrorKind, Result, Status};
-use heavenbase_tests::http::{Answer, Request, serve};
+use heavenbase_tests::peer::{Answer, Request, serve};
 use serde_json::{Value as Json, json};
 
 /// The vector that the peer gives for a text.
@@ -140,7 +140,7 @@ async fn answers_that_cannot_be_are_errors() {
         ("out of range", |texts| json!({ "data": [entry(0, &texts[0]), entry(2, &texts[1])] }).to_string()),
     ];
     for (what, body) in wrong {
-        let (config, asked) = peer(move |_, request| Answer { status: 200, body: body(&texts(request)), headers: Vec::new() });
+        let (config, asked) = peer(move |_, request| Answer { status: 200, body: body(&texts(request)), ..Answer::default() });
         let error = ask(config, &["a", "b"]).await.expect_err(what);
         assert_eq!(error.kind(), ErrorKind::Backend, "{what}: {error}");
         assert_eq!(asked.load(Ordering::SeqCst), 1, "{what}");

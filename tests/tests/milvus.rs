@@ -1,23 +1,20 @@
-//! What is Milvus's own: many rows, approximate indexes under filters, hostile values, evolution, writes cut short, and
-//! servers that are none. Run on every server that is named in the environment.
+//! What is Milvus's own: many rows, approximate indexes under filters, hostile values, evolution, writes cut short. Run on every server that is named in the environment.
 #![cfg(feature = "milvus")]
 
-use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use heavenbase::ErrorKind;
 use heavenbase::backends::milvus::MilvusDriver;
 use heavenbase::backends::{Connect, Milvus};
 use heavenbase::capability::Placement;
-use heavenbase::driver::{
-    Aggregate, AggregateFunction, Driver, Group, Measure, NearQuery, Page, Position, SubQuery, WriteBatch, WriteMode,
-};
+use heavenbase::driver::{Aggregate, AggregateFunction, Driver, Group, Measure, NearQuery, Position, SubQuery};
 use heavenbase::filter::{Condition, Filter, Test};
-use heavenbase::schema::{Binding, Column, Index, Part, Routing};
+use heavenbase::schema::{BackendOption, Binding, Column, EntitySchema, Index, Part, Routing};
 use heavenbase::types::{Id, LogicalType, Metric, Value};
-use heavenbase::{ErrorKind, Status};
 use heavenbase_tests::data::Spec;
 use heavenbase_tests::random::Random;
+use heavenbase_tests::store::{collect, int, lay_out, namespace, nearest_ids, number, random_vector, upsert, vector, with_index};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -33,58 +30,12 @@ fn servers() -> Vec<(&'static str, String)> {
     ["HEAVENBASE_TEST_MILVUS", "HEAVENBASE_TEST_MILVUS_LITE"].into_iter().filter_map(named).collect()
 }
 
-fn namespace(name: &str) -> Arc<str> {
-    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
-    format!("m{:x}x{:x}{name}", std::process::id(), nanos % 0xffff_ffff).into()
-}
-
-fn lay_out(driver: &Arc<dyn Driver>, namespace: &Arc<str>, specs: &[Spec]) -> heavenbase::Result<Part> {
-    let entity = Box::leak(Box::new(Spec::entity("thing", specs)));
-    let binding = Binding { name: "main", kind: "milvus", driver: driver.clone() };
-    Ok((*Routing::new(entity, namespace, "main", &[binding])?.parts[0]).clone())
-}
-
-fn number() -> Spec {
-    Spec::new("number", LogicalType::INT, Placement::InlineColumn).required()
-}
-
-fn vector(name: &str, length: u32, metric: Metric) -> Spec {
-    Spec::new(name, LogicalType::Vector(length), Placement::VectorIndex).ranked(metric)
-}
-
-fn with_index(mut part: Part, name: &str, index: Index) -> Arc<Part> {
-    let set = |c: Column| if c.name == name { Column { index: Some(index), ..c } } else { c };
-    part.columns = part.columns.into_iter().map(set).collect();
-    Arc::new(part)
-}
-
-fn upsert(version: i64, rows: Vec<(Id, Vec<Value>)>, width: usize) -> Arc<WriteBatch> {
-    let (ids, values): (Vec<Id>, Vec<Vec<Value>>) = rows.into_iter().unzip();
-    let values = values.into_iter().flatten().collect();
-    Arc::new(WriteBatch { mode: WriteMode::Upsert, version, ids, columns: (0..width).collect(), values, expected: Vec::new() })
-}
-
-async fn collect(driver: &Arc<dyn Driver>, part: &Arc<Part>, query: SubQuery) -> heavenbase::Result<Page> {
-    let plan = driver.plan(part, &query);
-    assert!(plan.remainder.is_all() && plan.near && plan.limit, "not taken: {:?}", plan.remainder);
-    let mut stream = driver.open(part.clone(), Arc::new(query.clone()))?;
-    let mut whole = Page::new(query.columns.len());
-    while let Some(page) = stream.next_page().await? {
-        whole.append(page);
-    }
-    Ok(whole)
-}
-
-fn random_vector(random: &mut Random, length: usize) -> Arc<[f32]> {
-    (0..length).map(|_| (random.unit() * 2.0 - 1.0) as f32).collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn thirty_thousand_rows_come_back_as_thirty_thousand() -> Outcome {
     const ROWS: usize = 30_000;
     for (server, address) in servers() {
         let driver = Milvus::url(address).connect().await?;
-        let part = Arc::new(lay_out(&driver, &namespace("many"), &[number(), vector("near", 16, Metric::L2)])?);
+        let part = Arc::new(lay_out(&driver, "milvus", &namespace(), &[number("number"), vector("near", 16, Metric::L2)])?);
         driver.ensure(&part).await?;
         let mut random = Random::new(7);
         let mut rows: Vec<(Id, Vec<Value>)> = (0..ROWS)
@@ -129,24 +80,12 @@ async fn thirty_thousand_rows_come_back_as_thirty_thousand() -> Outcome {
             let k = if round == 9 { 10_000 } else { 10 };
             let near = NearQuery { column: 1, vector: target.clone(), metric: Metric::L2, k, exact: true };
             let found = collect(&driver, &part, SubQuery { filter: below.clone(), near: Some(near), ..SubQuery::default() }).await?;
-            assert_eq!(found.ids, nearest(&rows, &target, Metric::L2, k, |values| values[0] < 25_000), "{server}, k {k}");
+            assert_eq!(found.ids, nearest_ids(&rows, 1, &target, Metric::L2, k, |row| int(row) < 25_000), "{server}, k {k}");
         }
         eprintln!("{server}: {ROWS} rows written in {written:?}, read in {read:?}, 10 exact searches in {:?}", start.elapsed());
         driver.drop_part(&part).await?;
     }
     Ok(())
-}
-
-/// The ids of the `k` nearest rows for which the integer columns say yes.
-fn nearest(rows: &[(Id, Vec<Value>)], target: &[f32], metric: Metric, k: usize, wanted: impl Fn(&[i64]) -> bool) -> Vec<Id> {
-    let numbers = |values: &[Value]| values.iter().filter_map(|v| if let Value::Int(n) = v { Some(*n) } else { None }).collect::<Vec<_>>();
-    let mut scored: Vec<(f64, &Id)> = rows
-        .iter()
-        .filter(|(_, values)| wanted(&numbers(values)))
-        .filter_map(|(id, values)| values.iter().find_map(Value::as_vector).map(|v| (metric.score(target, v), id)))
-        .collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-    scored.into_iter().take(k).map(|(_, id)| id.clone()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,7 +97,7 @@ async fn an_approximate_index_under_a_filter_gives_all_there_are() -> Outcome {
         let driver = Milvus::url(address).connect().await?;
         for (method, parameters) in indexes {
             for metric in [Metric::Cosine, Metric::L2, Metric::Dot] {
-                let part = lay_out(&driver, &namespace(method), &[number(), vector("near", 12, metric)])?;
+                let part = lay_out(&driver, "milvus", &namespace(), &[number("number"), vector("near", 12, metric)])?;
                 let part = with_index(part, "near", Index { method, parameters });
                 driver.ensure(&part).await?;
                 let mut random = Random::new(11);
@@ -183,7 +122,7 @@ async fn an_approximate_index_under_a_filter_gives_all_there_are() -> Outcome {
                         let filter: Filter =
                             if matches == ROWS { Filter::all() } else { Test::new("number", Condition::In(wanted)).into() };
                         let found = collect(&driver, &part, SubQuery { filter, near: Some(near), ..SubQuery::default() }).await?;
-                        let expected = nearest(&rows, &target, metric, k, |numbers| matches == ROWS || chosen.contains(&numbers[0]));
+                        let expected = nearest_ids(&rows, 1, &target, metric, k, |row| matches == ROWS || chosen.contains(&int(row)));
                         assert_eq!(found.len(), expected.len(), "{server}, {method}, {metric}, {matches} matches, k {k}");
                         assert!(found.scores.is_sorted_by(|a, b| a >= b));
                         if exact {
@@ -222,7 +161,7 @@ async fn no_value_leaves_its_quotes() -> Outcome {
         let named = |name: &str| Spec::new(name, LogicalType::TEXT, Placement::InlineColumn);
         let words = ["in", "not", "like", "exists", "true", "and", "json_contains", "array_length", "is", "null", "text_match", "between"];
         let specs: Vec<Spec> = words.iter().map(|name| named(name)).collect();
-        let part = Arc::new(lay_out(&driver, &namespace("hostile"), &specs)?);
+        let part = Arc::new(lay_out(&driver, "milvus", &namespace(), &specs)?);
         driver.ensure(&part).await?;
         let values: Vec<&str> = hostile.iter().chain(&line_ends).copied().collect();
         let id = |i: usize| if i < hostile.len() && i != 9 { Id::from(hostile[i]) } else { Id::from(format!("plain {i}")) };
@@ -260,11 +199,11 @@ async fn no_value_leaves_its_quotes() -> Outcome {
 async fn new_fields_are_added_and_other_changes_refused() -> Outcome {
     for (server, address) in servers() {
         let driver = Milvus::url(address).connect().await?;
-        let space = namespace("evolve");
+        let space = namespace();
         let long = "x".repeat(70_000);
         let text = Spec::new("text", LogicalType::Text { max: 100_000 }, Placement::InlineColumn);
-        let old = [number(), text.clone(), vector("near", 4, Metric::Cosine)];
-        let part = Arc::new(lay_out(&driver, &space, &old)?);
+        let old = [number("number"), text.clone(), vector("near", 4, Metric::Cosine)];
+        let part = Arc::new(lay_out(&driver, "milvus", &space, &old)?);
         assert!(driver.ensure(&part).await?.created, "{server}");
         let row = |n: i64| {
             let direction = [1.0, n as f32, 0.0, 0.0];
@@ -280,9 +219,9 @@ async fn new_fields_are_added_and_other_changes_refused() -> Outcome {
             Spec::new("note", LogicalType::TEXT, Placement::InlineColumn),
             Spec::new("stock", LogicalType::INT, Placement::InlineColumn).required().defaulted(|| Value::Int(7)),
             text,
-            number(),
+            number("number"),
         ];
-        let newer = Arc::new(lay_out(&driver, &space, &new)?);
+        let newer = Arc::new(lay_out(&driver, "milvus", &space, &new)?);
         let ensured = driver.ensure(&newer).await?;
         assert_eq!(ensured.added, ["another", "note", "stock"], "{server}");
         assert!(driver.ensure(&newer).await?.added.is_empty(), "{server}");
@@ -302,7 +241,7 @@ async fn new_fields_are_added_and_other_changes_refused() -> Outcome {
         let found = collect(&driver, &newer, near(0, vec![1.0, 0.0, 0.0], Metric::Dot)).await?;
         assert!(found.is_empty(), "{server}: rows without a vector are found");
 
-        let refused = |specs: &[Spec], space: &Arc<str>| lay_out(&driver, space, specs).map(Arc::new);
+        let refused = |specs: &[Spec], space: &Arc<str>| lay_out(&driver, "milvus", space, specs).map(Arc::new);
         let other_type = Spec::new("number", LogicalType::Float, Placement::InlineColumn).required();
         let changed: Vec<Spec> = new.iter().map(|s| if s.name == "number" { other_type.clone() } else { s.clone() }).collect();
         for specs in [&new[..5], &changed] {
@@ -310,7 +249,7 @@ async fn new_fields_are_added_and_other_changes_refused() -> Outcome {
             assert_eq!(error.kind(), ErrorKind::SchemaMismatch, "{server}: {error}");
         }
         // Another namespace's part under the same name: refused, and not dropped.
-        let foreign = Arc::new(Part { table: newer.table.clone(), ..lay_out(&driver, &namespace("foreign"), &new)? });
+        let foreign = Arc::new(Part { table: newer.table.clone(), ..lay_out(&driver, "milvus", &namespace(), &new)? });
         for error in [driver.ensure(&foreign).await.map(drop).err(), driver.drop_part(&foreign).await.map(drop).err()] {
             assert_eq!(error.ok_or("no error")?.kind(), ErrorKind::SchemaMismatch, "{server}");
         }
@@ -324,9 +263,9 @@ async fn new_fields_are_added_and_other_changes_refused() -> Outcome {
 async fn a_write_cut_short_is_not_seen_and_is_made_again() -> Outcome {
     for (server, address) in servers() {
         let driver = Milvus::url(address).connect().await?;
-        let space = namespace("torn");
-        let specs = [number(), vector("a", 2, Metric::L2).required(), vector("b", 2, Metric::L2).required()];
-        let part = Arc::new(lay_out(&driver, &space, &specs)?);
+        let space = namespace();
+        let specs = [number("number"), vector("a", 2, Metric::L2).required(), vector("b", 2, Metric::L2).required()];
+        let part = Arc::new(lay_out(&driver, "milvus", &space, &specs)?);
         driver.ensure(&part).await?;
         let place = |x: f32| Value::Vector([x, 0.0].into());
         let row = |n: i64, b: f32| (Id::from(format!("{n}")), vec![Value::Int(n), place(n as f32), place(b)]);
@@ -351,38 +290,10 @@ async fn a_write_cut_short_is_not_seen_and_is_made_again() -> Outcome {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_milvus_is_an_error_and_no_panic() -> Outcome {
-    let connect = |url: String| Milvus::url(url).token("hunter2").retries(1).timeout(Duration::from_secs(5)).connect();
-    for answer in [&b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"[..], &[0xff; 4096], b"", b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x64"] {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-        let address = listener.local_addr()?;
-        std::thread::spawn(move || {
-            for mut stream in listener.incoming().flatten().take(20) {
-                let _ = stream.set_read_timeout(Some(Duration::from_millis(100)));
-                let _ = stream.read(&mut [0; 1024]);
-                let _ = stream.write_all(answer);
-            }
-        });
-        let error = connect(format!("http://{address}")).await.err().ok_or("no error")?;
-        let kinds = [ErrorKind::Unavailable, ErrorKind::Backend, ErrorKind::Timeout];
-        assert!(kinds.contains(&error.kind()), "{error:?}");
-        assert!(!format!("{error:?}").contains("hunter2"));
-    }
-    let error = connect("http://127.0.0.1:1".into()).await.err().ok_or("no error")?;
-    assert_eq!((error.kind(), error.status()), (ErrorKind::Unavailable, Status::Temporary));
-    for wrong in ["", "127.0.0.1:19530", "ftp://host", "http://root:hunter2@host:19530", "http://ho st"] {
-        let error = connect(wrong.into()).await.err().ok_or("no error")?;
-        assert_eq!(error.kind(), ErrorKind::InvalidSchema, "{wrong}");
-        assert!(!format!("{error:?}").contains("hunter2"));
-    }
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn an_index_can_be_changed_and_a_wrong_one_is_refused() -> Outcome {
     for (server, address) in servers() {
         let driver = Milvus::url(address).connect().await?;
-        let part = lay_out(&driver, &namespace("index"), &[number(), vector("near", 4, Metric::Cosine)])?;
+        let part = lay_out(&driver, "milvus", &namespace(), &[number("number"), vector("near", 4, Metric::Cosine)])?;
         driver.ensure(&Arc::new(part.clone())).await?;
         let row = |n: i64| (Id::from(format!("{n}")), vec![Value::Int(n), Value::Vector([1.0, n as f32, 0.0, 0.0].into())]);
         driver.write(&Arc::new(part.clone()), upsert(1, (0..50).map(row).collect(), 2)).await?;
@@ -399,6 +310,70 @@ async fn an_index_can_be_changed_and_a_wrong_one_is_refused() -> Outcome {
             assert_eq!(error.kind(), ErrorKind::InvalidSchema, "{server}: {method}");
         }
         driver.drop_part(&Arc::new(part)).await?;
+    }
+    Ok(())
+}
+
+/// A part whose entity tells Milvus something.
+fn told(
+    driver: &Arc<dyn Driver>,
+    space: &Arc<str>,
+    specs: &[Spec],
+    options: &'static [(&'static str, &'static str)],
+) -> heavenbase::Result<Arc<Part>> {
+    let options: Vec<BackendOption> = options.iter().map(|(name, value)| BackendOption { backend: "main", name, value }).collect();
+    let entity = EntitySchema { options: Box::leak(options.into_boxed_slice()), ..Spec::entity("thing", specs) };
+    let binding = Binding { name: "main", kind: "milvus", driver: driver.clone() };
+    Ok(Routing::new(Box::leak(Box::new(entity)), space, "main", &[binding])?.parts[0].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_are_spread_by_the_field_that_the_entity_says() -> Outcome {
+    for (server, address) in servers() {
+        let driver = Milvus::url(address).connect().await?;
+        let space = namespace();
+        let tenant = Spec::new("tenant", LogicalType::TEXT, Placement::InlineColumn);
+        let specs = [number("number"), tenant.clone(), vector("near", 2, Metric::L2), vector("other", 2, Metric::Dot)];
+        let spread: &[(&str, &str)] = &[("partition", "tenant"), ("partitions", "8"), ("consistency", "strong")];
+        let part = told(&driver, &space, &specs, spread)?;
+        assert!(driver.ensure(&part).await?.created, "{server}");
+        assert!(!driver.ensure(&part).await?.created, "{server}");
+        let of = |tenant: i64| if tenant == 5 { Value::Null } else { Value::Text(format!("tenant {tenant}")) };
+        let place = |n: i64| Value::Vector([n as f32, 0.0].into());
+        let row = |n: i64, tenant: i64| (Id::from(format!("{n:03}")), vec![Value::Int(n), of(tenant), place(n), place(n)]);
+        driver.write(&part, upsert(1, (0..120).map(|n| row(n, n % 6)).collect(), 4)).await?;
+        // Rows that move take nothing along, and leave nothing behind.
+        driver.write(&part, upsert(2, (0..60).map(|n| row(n, (n + 1) % 6)).collect(), 4)).await?;
+        let tenant_of = |n: i64| if n < 60 { (n + 1) % 6 } else { n % 6 };
+        assert_eq!(collect(&driver, &part, SubQuery::default()).await?.len(), 120, "{server}");
+        for tenant in 0..6 {
+            let filter: Filter = Test::new("tenant", Condition::Eq(of(tenant))).into();
+            let found = collect(&driver, &part, SubQuery { filter: filter.clone(), columns: vec![0], ..SubQuery::default() }).await?;
+            let expected: Vec<Value> = (0..120).filter(|n| tenant_of(*n) == tenant).map(Value::Int).collect();
+            assert_eq!(found.values, expected, "{server}, tenant {tenant}");
+            for (column, metric) in [(2, Metric::L2), (3, Metric::Dot)] {
+                let near = NearQuery { column, vector: [1.0, 0.0].into(), metric, k: 50, exact: false };
+                let found = collect(&driver, &part, SubQuery { filter: filter.clone(), near: Some(near), ..SubQuery::default() }).await?;
+                assert_eq!(found.len(), expected.len(), "{server}, tenant {tenant}");
+            }
+        }
+        driver.write(&part, heavenbase_tests::store::delete(3, (0..30).map(|n| Id::from(format!("{n:03}"))).collect())).await?;
+        assert_eq!(collect(&driver, &part, SubQuery::default()).await?.len(), 90, "{server}");
+        // Spread otherwise it would have to be written anew.
+        for other in [&[][..], &[("partition", "number")]] {
+            let error = driver.ensure(&told(&driver, &space, &specs, other)?).await.err().ok_or("no error")?;
+            assert_eq!(error.kind(), ErrorKind::SchemaMismatch, "{server}: {error}");
+            assert!(error.message().contains("spread by `tenant`"), "{error}");
+        }
+        for wrong in [&[("partition", "near")][..], &[("partition", "nope")], &[("partitions", "8")]] {
+            let error = driver.ensure(&told(&driver, &namespace(), &specs, wrong)?).await.err().ok_or("no error")?;
+            assert_eq!(error.kind(), ErrorKind::InvalidSchema, "{server}: {wrong:?}");
+        }
+        for wrong in [&[("partitions", "0")][..], &[("consistency", "weak")], &[("colour", "red")]] {
+            let error = told(&driver, &space, &specs, wrong).err().ok_or("no error")?;
+            assert_eq!((error.kind(), error.backend()), (ErrorKind::InvalidSchema, Some("main")), "{server}: {wrong:?}");
+        }
+        driver.drop_part(&part).await?;
     }
     Ok(())
 }

@@ -73,3 +73,89 @@ async fn a_query_that_needs_it_is_refused_or_scans() -> Result<()> {
     assert_eq!(ws.query::<Item>().filter(Item::TITLE.like("title _")).count().await?, 10, "what it runs, it runs");
     Ok(())
 }
+
+/// A real node that passes for an older one: what it lacks is narrowed, and what it keeps is right all the same.
+#[cfg(feature = "elasticsearch")]
+mod elasticsearch {
+    use heavenbase::backends::elasticsearch::Refresh;
+    use heavenbase_tests::peer::{Answer, How, serve};
+
+    use super::*;
+
+    #[derive(Layout)]
+    struct Old {
+        search: Elasticsearch,
+    }
+
+    #[derive(Entity, Clone, Debug, PartialEq)]
+    #[entity(layout = Old, options(search(refresh = "immediate")))]
+    struct Place {
+        object_id: Id,
+        n: i64,
+        #[store(metric = "l2")]
+        at: Option<Vector<2>>,
+        #[store(metric = "cosine", index = hnsw)]
+        toward: Option<Vector<2>>,
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_older_version_narrows_what_is_native() -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let Ok(address) = std::env::var("HEAVENBASE_TEST_ELASTICSEARCH") else {
+            eprintln!("not run: HEAVENBASE_TEST_ELASTICSEARCH is not set");
+            return Ok(());
+        };
+        let host = address.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let old = serve(move |request| match request.target.trim_matches('/').is_empty() {
+            true => Answer::of(200, r#"{"version":{"number":"8.12.2"}}"#),
+            false => Answer::none().sent(How::Bytes(request.ask(&host).unwrap_or_default())),
+        })?;
+        let namespace = heavenbase_tests::conformance::namespace();
+        let ws =
+            Workspace::open_as(&namespace, Old { search: Elasticsearch::url(format!("http://{old}")).refresh(Refresh::WaitFor) }).await?;
+        assert_eq!(ws.backends().engine("search").as_deref(), Some("Elasticsearch 8.12.2"));
+        let done = ws.register::<Place>().await?;
+        let said: Vec<_> = done[0].1.narrowed.iter().map(|n| (n.class, n.placement, n.operation)).collect();
+        assert_eq!(said, [("Vector", Some(Placement::VectorIndex), Operation::Near)]);
+        let says = ws.capabilities();
+        assert_eq!(says.supports::<Vector<2>>(op::Near, placement::VectorIndex, "search"), Support::Scan);
+        let row = |n: i64| Place {
+            object_id: Id::from(format!("p{n:03}")),
+            n,
+            at: (n % 5 != 4).then(|| Vector::from([n as f32, 0.0])),
+            toward: Some(Vector::from([1.0, n as f32])),
+        };
+        let rows: Vec<Place> = (0..200).map(row).collect();
+        ws.upsert_many(&rows).await?;
+        assert_eq!(ws.query::<Place>().all().await?, rows);
+        let target = Vector::from([3.2, 0.0]);
+        let near = ws.query::<Place>().near(Place::AT, &target, 3);
+        let refused = near.clone().all().await.unwrap_err();
+        assert_eq!((refused.kind(), refused.field()), (ErrorKind::Unsupported, Some("at")));
+        assert!(refused.to_string().contains("8.13"), "{refused}");
+        assert_eq!(near.scan().all().await?, [rows[3].clone(), rows[2].clone(), rows[5].clone()]);
+        let both = ws.query::<Place>().filter(Place::N.ge(100)).near(Place::TOWARD, &Vector::from([1.0, 0.0]), 2).scan().all().await?;
+        assert_eq!(both, rows[100..102]);
+        // The server of today does not take such an index for one of its own.
+        let today = Workspace::open_as(&namespace, Old { search: Elasticsearch::url(&address) }).await?;
+        assert_eq!(today.register::<Place>().await.unwrap_err().kind(), ErrorKind::SchemaMismatch);
+        assert!(ws.drop::<Place>().await?);
+        Ok(())
+    }
+
+    #[derive(Entity, Clone, Debug, PartialEq)]
+    #[entity(layout = Old, options(search(refresh = "never")))]
+    struct Wrong {
+        object_id: Id,
+        n: i64,
+    }
+
+    #[tokio::test]
+    async fn an_option_that_is_none_is_refused() -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let Ok(address) = std::env::var("HEAVENBASE_TEST_ELASTICSEARCH") else { return Ok(()) };
+        let ws = Workspace::open(Old { search: Elasticsearch::url(&address) }).await?;
+        let refused = ws.register::<Wrong>().await.unwrap_err();
+        assert_eq!((refused.kind(), refused.backend()), (ErrorKind::InvalidSchema, Some("search")));
+        assert!(refused.to_string().contains("wait_for, immediate or before_search"), "{refused}");
+        Ok(())
+    }
+}

@@ -1,22 +1,23 @@
 //! What is Pinecone's own, on a peer that speaks its interface: writes that are readable later, limits, zero vectors, long
-//! ids, a service in trouble; and that Pinecone's own client for Python takes the peer for Pinecone.
+//! ids; and that Pinecone's own client for Python takes the peer for Pinecone.
 #![cfg(feature = "pinecone")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use heavenbase::backends::pinecone::Freshness;
 use heavenbase::backends::{Connect, Pinecone};
 use heavenbase::capability::Placement;
-use heavenbase::driver::{Driver, NearQuery, Page, SubQuery, WriteBatch, WriteMode};
+use heavenbase::driver::{NearQuery, SubQuery, WriteBatch, WriteMode};
 use heavenbase::filter::{Condition, Filter, Test};
-use heavenbase::schema::{Binding, Index, Part, Routing};
+use heavenbase::schema::Index;
 use heavenbase::types::{Id, LogicalType, Metric, Value};
 use heavenbase::{ErrorKind, Status};
 use heavenbase_tests::data::Spec;
-use heavenbase_tests::pinecone::{Answer, Manner, Peer};
+use heavenbase_tests::peer::{Act, Request};
+use heavenbase_tests::pinecone::{Manner, Peer};
 use heavenbase_tests::random::Random;
+use heavenbase_tests::store::{collect, lay_out, namespace, number, random_vector, upsert, vector};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -24,47 +25,12 @@ fn config(peer: &Peer) -> Pinecone {
     Pinecone::api_key("hunter2").control_plane(peer.url.clone()).prefix("test")
 }
 
-fn lay_out(driver: &Arc<dyn Driver>, specs: &[Spec]) -> heavenbase::Result<Part> {
-    let entity = Box::leak(Box::new(Spec::entity("thing", specs)));
-    let binding = Binding { name: "main", kind: "pinecone", driver: driver.clone() };
-    Ok((*Routing::new(entity, &"space".into(), "main", &[binding])?.parts[0]).clone())
-}
-
-fn number() -> Spec {
-    Spec::new("number", LogicalType::INT, Placement::InlineColumn).required()
-}
-
-fn vector(name: &str, length: u32, metric: Metric) -> Spec {
-    Spec::new(name, LogicalType::Vector(length), Placement::VectorIndex).ranked(metric)
-}
-
-fn upsert(version: i64, rows: Vec<(Id, Vec<Value>)>, width: usize) -> Arc<WriteBatch> {
-    let (ids, values): (Vec<Id>, Vec<Vec<Value>>) = rows.into_iter().unzip();
-    let values = values.into_iter().flatten().collect();
-    Arc::new(WriteBatch { mode: WriteMode::Upsert, version, ids, columns: (0..width).collect(), values, expected: Vec::new() })
-}
-
-async fn collect(driver: &Arc<dyn Driver>, part: &Arc<Part>, query: SubQuery) -> heavenbase::Result<Page> {
-    let plan = driver.plan(part, &query);
-    assert!(plan.remainder.is_all() && plan.near && plan.limit, "not taken: {:?}", plan.remainder);
-    let mut stream = driver.open(part.clone(), Arc::new(query.clone()))?;
-    let mut whole = Page::new(query.columns.len());
-    while let Some(page) = stream.next_page().await? {
-        whole.append(page);
-    }
-    Ok(whole)
-}
-
-fn random_vector(random: &mut Random, length: usize) -> Arc<[f32]> {
-    (0..length).map(|_| (random.unit() * 2.0 - 1.0) as f32).collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn thirty_thousand_rows_come_back_as_thirty_thousand() -> Outcome {
     const ROWS: usize = 30_000;
     let peer = Peer::start(Manner::default())?;
     let driver = config(&peer).connect().await?;
-    let part = Arc::new(lay_out(&driver, &[number(), vector("near", 4, Metric::L2)])?);
+    let part = Arc::new(lay_out(&driver, "pinecone", &namespace(), &[number("number"), vector("near", 4, Metric::L2)])?);
     driver.ensure(&part).await?;
     let mut random = Random::new(7);
     let mut rows: Vec<(Id, Vec<Value>)> = (0..ROWS)
@@ -92,7 +58,7 @@ async fn a_read_waits_for_this_connections_writes_and_no_longer_than_it_may() ->
     for log_headers in [true, false] {
         let peer = Peer::start(Manner { delay: Duration::from_millis(300), log_headers })?;
         let driver = config(&peer).connect().await?;
-        let part = Arc::new(lay_out(&driver, &[number(), vector("near", 2, Metric::Dot)])?);
+        let part = Arc::new(lay_out(&driver, "pinecone", &namespace(), &[number("number"), vector("near", 2, Metric::Dot)])?);
         driver.ensure(&part).await?;
         let row = |n: i64| (Id::from("a"), vec![Value::Int(n), Value::Vector([1.0, 0.0].into())]);
         for round in 1..4 {
@@ -115,7 +81,7 @@ async fn a_read_waits_for_this_connections_writes_and_no_longer_than_it_may() ->
     }
     let peer = Peer::start(Manner { delay: Duration::from_millis(400), ..Manner::default() })?;
     let hasty = config(&peer).patience(Duration::from_millis(2_000)).connect().await?;
-    let part = Arc::new(lay_out(&hasty, &[number()])?);
+    let part = Arc::new(lay_out(&hasty, "pinecone", &namespace(), &[number("number")])?);
     hasty.ensure(&part).await?;
     let hasty = config(&peer).patience(Duration::from_millis(60)).connect().await?;
     hasty.write(&part, upsert(1, vec![("a".into(), vec![Value::Int(1)])], 1)).await?;
@@ -131,7 +97,7 @@ async fn scores_are_ours_zero_vectors_and_long_ids_are_kept() -> Outcome {
     let peer = Peer::start(Manner::default())?;
     let driver = config(&peer).connect().await?;
     let specs = [vector("l2", 3, Metric::L2), vector("dot", 3, Metric::Dot), vector("cosine", 3, Metric::Cosine)];
-    let part = Arc::new(lay_out(&driver, &specs)?);
+    let part = Arc::new(lay_out(&driver, "pinecone", &namespace(), &specs)?);
     driver.ensure(&part).await?;
     let mut random = Random::new(3);
     let mut rows: Vec<(Id, Vec<Value>)> = (0..40)
@@ -173,7 +139,7 @@ async fn what_pinecone_cannot_keep_is_refused_before_anything_is_written() -> Ou
     let peer = Peer::start(Manner::default())?;
     let driver = config(&peer).connect().await?;
     let text = Spec::new("text", LogicalType::Text { max: 100_000 }, Placement::InlineColumn);
-    let part = Arc::new(lay_out(&driver, &[text.clone(), vector("near", 2, Metric::L2)])?);
+    let part = Arc::new(lay_out(&driver, "pinecone", &namespace(), &[text.clone(), vector("near", 2, Metric::L2)])?);
     driver.ensure(&part).await?;
     let row = |id: &str, length: usize| (Id::from(id), vec![Value::Text("x".repeat(length)), Value::Null]);
     let error = driver.write(&part, upsert(1, vec![row("short", 10), row("long", 50_000)], 2)).await.err().ok_or("no error")?;
@@ -188,9 +154,9 @@ async fn what_pinecone_cannot_keep_is_refused_before_anything_is_written() -> Ou
     let near = NearQuery { column: 1, vector: [1.0, 0.0].into(), metric: Metric::L2, k: 10_001, exact: false };
     let error = collect(&driver, &part, SubQuery { near: Some(near), ..SubQuery::default() }).await.err().ok_or("no error")?;
     assert_eq!(error.kind(), ErrorKind::LimitExceeded);
-    let unique = Arc::new(lay_out(&driver, &[text.clone().unique()])?);
+    let unique = Arc::new(lay_out(&driver, "pinecone", &namespace(), &[text.clone().unique()])?);
     assert_eq!(driver.ensure(&unique).await.err().ok_or("no error")?.kind(), ErrorKind::InvalidSchema);
-    let mut indexed = lay_out(&driver, &[vector("near", 2, Metric::L2)])?;
+    let mut indexed = lay_out(&driver, "pinecone", &namespace(), &[vector("near", 2, Metric::L2)])?;
     indexed.columns[0].index = Some(Index { method: "hnsw", parameters: &[] });
     let error = driver.ensure(&Arc::new(indexed)).await.err().ok_or("no error")?;
     assert_eq!((error.kind(), error.field()), (ErrorKind::InvalidSchema, Some("near")));
@@ -198,51 +164,6 @@ async fn what_pinecone_cannot_keep_is_refused_before_anything_is_written() -> Ou
         let error = config(&peer).prefix(prefix).connect().await.err().ok_or("no error")?;
         assert_eq!(error.kind(), ErrorKind::InvalidSchema, "{prefix}");
     }
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_service_in_trouble_is_a_typed_error_in_time() -> Outcome {
-    let peer = Peer::start(Manner::default())?;
-    let driver = config(&peer).retries(2).timeout(Duration::from_secs(3)).connect().await?;
-    let text = Spec::new("text", LogicalType::Text { max: 100_000 }, Placement::InlineColumn);
-    let part = Arc::new(lay_out(&driver, &[text, vector("a", 2, Metric::L2), vector("b", 2, Metric::Dot)])?);
-    driver.ensure(&part).await?;
-    let row = |id: String| (Id::from(id), vec![Value::Text("x".repeat(30_000)), Value::Null, Value::Vector([1.0, 0.0].into())]);
-    driver.write(&part, upsert(1, vec![row("a".into())], 3)).await?;
-    let answering = |status: u16, body: &'static str| {
-        move |request: &heavenbase_tests::pinecone::Request| {
-            request.path().starts_with("/vectors/fetch").then(|| Answer { status, body: body.into(), ..Answer::default() })
-        }
-    };
-    for (status, body, kind) in [
-        (429, "", ErrorKind::Unavailable),
-        (503, "", ErrorKind::Unavailable),
-        (200, "{\"vectors\":", ErrorKind::Backend),
-        (200, "{\"vectors\":{\"%\":{\"id\":\"%\"}}}", ErrorKind::Corrupt),
-        (401, "{}", ErrorKind::PermissionDenied),
-        (400, "{\"code\":3,\"message\":\"hunter2 is wrong\"}", ErrorKind::Backend),
-        (0, "", ErrorKind::Unavailable),
-    ] {
-        peer.trouble(answering(status, body));
-        let error = collect(&driver, &part, SubQuery::default()).await.err().ok_or("no error")?;
-        assert_eq!(error.kind(), kind, "{status}: {error:?}");
-        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
-    }
-    // The third of several writes is lost: what was written may be written again.
-    let writes = AtomicUsize::new(0);
-    peer.trouble(move |request| {
-        let third = request.path() == "/vectors/upsert" && writes.fetch_add(1, Ordering::Relaxed) == 2;
-        third.then(Answer::default)
-    });
-    let rows: Vec<_> = (0..200).map(|n| row(format!("{n}"))).collect();
-    let error = driver.write(&part, upsert(2, rows.clone(), 3)).await.err().ok_or("no error")?;
-    assert_eq!((error.status(), error.detail("written")), (Status::Unknown, Some("some of the batch")), "{error:?}");
-    peer.trouble(|_| None);
-    driver.write(&part, upsert(2, rows, 3)).await?;
-    assert_eq!(collect(&driver, &part, SubQuery::default()).await?.len(), 201);
-    let error = Pinecone::api_key("k").control_plane("http://127.0.0.1:1").retries(0).connect().await.err().ok_or("no error")?;
-    assert_eq!((error.kind(), error.status()), (ErrorKind::Unavailable, Status::Temporary));
     Ok(())
 }
 
@@ -272,7 +193,7 @@ async fn every_request_is_in_the_published_contract() -> Outcome {
     let judged = Arc::new(std::sync::Mutex::new(std::collections::BTreeMap::<String, Vec<String>>::new()));
     let judgements = judged.clone();
     let host = contract.trim_start_matches("http://").to_owned();
-    peer.trouble(move |request| {
+    peer.trouble().is(move |request| {
         if !request.path().starts_with("/indexes") {
             let (verdict, path) = (judge(&host, request).unwrap_or_else(|| "no answer".into()), request.path());
             let kind = format!("{} {}", request.method, if path.starts_with("/namespaces/") { "/namespaces/{}" } else { &path });
@@ -280,16 +201,16 @@ async fn every_request_is_in_the_published_contract() -> Outcome {
                 judged.entry(kind).or_default().push(verdict);
             }
         }
-        None
+        Act::Pass
     });
     let driver = config(&peer).connect().await?;
     let specs = [
-        number(),
+        number("number"),
         vector("near", 3, Metric::Cosine),
         vector("far", 4, Metric::L2),
         Spec::new("text", LogicalType::TEXT, Placement::InlineColumn),
     ];
-    let part = Arc::new(lay_out(&driver, &specs)?);
+    let part = Arc::new(lay_out(&driver, "pinecone", &namespace(), &specs)?);
     driver.ensure(&part).await?;
     let row = |n: i64| {
         let place = |length: usize| Value::Vector(vec![0.5; length].into());
@@ -337,7 +258,7 @@ async fn every_request_is_in_the_published_contract() -> Outcome {
 }
 
 /// What Prism makes of a request: the status, and the fault where it finds one.
-fn judge(host: &str, request: &heavenbase_tests::pinecone::Request) -> Option<String> {
+fn judge(host: &str, request: &Request) -> Option<String> {
     use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect(host).ok()?;
     let mut head =

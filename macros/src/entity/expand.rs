@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::LitStr;
 use syn::spanned::Spanned;
 
-use super::model::{ComputeModel, DecimalModel, DefaultModel, EmbedModel, EntityModel, FieldModel, StoreModel, TextModel};
+use super::model::{ComputeModel, DecimalModel, DefaultModel, EmbedModel, EntityModel, FieldModel, OptionModel, StoreModel, TextModel};
 use crate::names::{name_alias, name_type};
 
 /// The impls of an entity.
@@ -26,6 +26,10 @@ pub fn expand(model: &EntityModel) -> TokenStream {
     // The digests come after the fields of the struct: reading a row passes them over.
     let writes = fields.iter().map(write).chain(fields.iter().filter(|f| f.embed().is_some()).map(|_| null()));
     let owner = name_alias(&model.owner_name(), model.owner.as_ref().map_or_else(Span::call_site, LitStr::span));
+    let option_checks = model.options.iter().map(|option| {
+        let backend = name_alias(&bare(&option.backend), option.backend.span());
+        quote_spanned!(option.backend.span()=> layout.on::<#backend, _>();)
+    });
     let owner_check = model.owner.as_ref().map(|literal| quote_spanned!(literal.span()=> layout.on::<#owner, _>();));
     let (id, decode) = match model.id {
         Some(id) => {
@@ -91,6 +95,7 @@ pub fn expand(model: &EntityModel) -> TokenStream {
             fn check #impl_generics () #where_clause {
                 let layout = #of_layout;
                 #owner_check
+                #(#option_checks)*
                 #table_check
                 #(#checks)*
             }
@@ -101,7 +106,8 @@ pub fn expand(model: &EntityModel) -> TokenStream {
 /// An alias a backend. Written out each time, the characters of its name would be more for the compiler than the rest.
 fn names(model: &EntityModel) -> impl Iterator<Item = TokenStream> {
     let stores = model.fields.iter().flat_map(|field| &field.stores).map(StoreModel::backend);
-    let names: BTreeSet<String> = stores.chain([model.owner_name()]).filter(|name| !name.is_empty()).collect();
+    let told = model.options.iter().map(|option| bare(&option.backend));
+    let names: BTreeSet<String> = stores.chain(told).chain([model.owner_name()]).filter(|name| !name.is_empty()).collect();
     names.into_iter().map(|name| {
         let (alias, name) = (name_alias(&name, Span::call_site()), name_type(&name, Span::call_site()));
         quote!(type #alias = #name;)
@@ -139,6 +145,13 @@ fn schema(model: &EntityModel) -> TokenStream {
     }
     if model.read_only {
         rest.push(quote!(read_only: true));
+    }
+    if !model.options.is_empty() {
+        let options = model.options.iter().map(|OptionModel { backend, name, value }| {
+            let (backend, name) = (bare(backend), bare(name));
+            quote!(__hb::BackendOption { backend: #backend, name: #name, value: #value })
+        });
+        rest.push(quote!(options: &[#(#options),*]));
     }
     let schema = quote!(__hb::EntitySchema::new(#name, &[#(#fields),*]));
     if rest.is_empty() { schema } else { quote!(__hb::EntitySchema { #(#rest,)* ..#schema }) }

@@ -17,6 +17,7 @@ pub struct EntityModel<'a> {
     pub table: Option<TableModel>,
     pub key: KeyModel,
     pub read_only: bool,
+    pub options: Vec<OptionModel>,
     /// The `object_id` field; absent after a mistake only.
     pub id: Option<&'a Ident>,
     /// The fields that an id is derived from.
@@ -30,6 +31,13 @@ impl EntityModel<'_> {
     pub fn owner_name(&self) -> String {
         self.owner.as_ref().map(LitStr::value).unwrap_or_default()
     }
+}
+
+/// `options(search(refresh = "immediate"))`: what one backend is told of the entity.
+pub struct OptionModel {
+    pub backend: Ident,
+    pub name: Ident,
+    pub value: LitStr,
 }
 
 /// `table = "schema.orders"` or `table("schema", "orders")`: a table that exists already.

@@ -3,14 +3,14 @@ use syn::ext::IdentExt;
 use syn::{Attribute, Data, DeriveInput, Field, Fields, Type};
 
 use super::field;
-use super::model::{EntityModel, KeyModel, TableModel};
+use super::model::{EntityModel, KeyModel, OptionModel, TableModel};
 use crate::attributes::{Key, only, read_keys};
 use crate::errors::Errors;
 use crate::names::wrong_backend_name;
 
 /// The name of the field that is the row's id.
 pub const ID: &str = "object_id";
-const KEYS: &[&str] = &["layout", "name", "owner", "index", "unique", "table", "read_only"];
+const KEYS: &[&str] = &["layout", "name", "owner", "index", "unique", "table", "read_only", "options"];
 
 /// Reads an entity. What is wrong is recorded, what is right is in the model.
 pub fn parse<'a>(input: &'a DeriveInput, errors: &mut Errors) -> EntityModel<'a> {
@@ -25,6 +25,7 @@ pub fn parse<'a>(input: &'a DeriveInput, errors: &mut Errors) -> EntityModel<'a>
         table: None,
         key: KeyModel::default(),
         read_only: false,
+        options: Vec::new(),
         id: None,
         id_from: Vec::new(),
         fields: Vec::new(),
@@ -63,7 +64,7 @@ pub fn parse<'a>(input: &'a DeriveInput, errors: &mut Errors) -> EntityModel<'a>
 }
 
 fn read_entity(attribute: &Attribute, model: &mut EntityModel, errors: &mut Errors) {
-    read_keys(attribute, KEYS, &["index", "unique"], errors, |key| {
+    read_keys(attribute, KEYS, &["index", "unique", "options"], errors, |key| {
         match key.ident.to_string().as_str() {
             "layout" => model.layout = Some(key.value()?),
             "name" => model.name = key.text()?.value(),
@@ -77,6 +78,18 @@ fn read_entity(attribute: &Attribute, model: &mut EntityModel, errors: &mut Erro
             "index" => model.indexes.push(key.names()?),
             "unique" => model.uniques.push(key.names()?),
             "table" => model.table = Some(table(&key)?),
+            "options" => {
+                for (backend, name, value) in key.options()? {
+                    let same = |other: &OptionModel| other.backend == backend && other.name == name;
+                    if model.options.iter().any(same) {
+                        return Err(syn::Error::new(name.span(), format!("`{name}` is given twice for `{backend}`")));
+                    }
+                    if let Some(wrong) = wrong_backend_name(&backend.unraw().to_string()) {
+                        return Err(syn::Error::new(backend.span(), wrong));
+                    }
+                    model.options.push(OptionModel { backend, name, value });
+                }
+            }
             _ => {
                 key.alone()?;
                 model.read_only = true;

@@ -31,6 +31,7 @@ fn a_right_entity_gives_no_message() {
         #[compute(embed::of)] hash: i64,
     "#;
     assert_eq!(messages(", index(tags, r#type), name = \"x\", read_only,", fields), [] as [&str; 0]);
+    assert_eq!(messages(", options(main(a = \"1\", b = \"2\"), other(a = \"1\"),), options(main(c = \"\"))", fields), [] as [&str; 0]);
 }
 
 #[test]
@@ -105,7 +106,13 @@ fn each_mistake_of_the_whole_gives_its_message() {
             "a table is named by at most catalog, schema and table: write names that hold dots as `table(\"schema\", \"a.b\")`",
         ),
         (", table = \"t\", index(a)", "nothing is made in a table that exists already: leave `index` and `unique` to the database"),
-        (", layouts = Shop", "unknown key `layouts`: expected one of `layout`, `name`, `owner`, `index`, `unique`, `table`, `read_only`"),
+        (", options", "`options` takes options of a backend: `options(backend(option = \"…\"))`"),
+        (", options(main)", "`options` takes options of a backend: `options(backend(option = \"…\"))`"),
+        (", options(main(a = \"1\"), main(a = \"2\"))", "`a` is given twice for `main`"),
+        (
+            ", layouts = Shop",
+            "unknown key `layouts`: expected one of `layout`, `name`, `owner`, `index`, `unique`, `table`, `read_only`, `options`",
+        ),
     ] {
         assert_eq!(messages(attributes, "a: i64"), [expected], "{attributes}");
     }

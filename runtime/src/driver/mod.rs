@@ -77,6 +77,18 @@ pub trait Driver: Send + Sync + 'static {
         &[]
     }
 
+    /// Checks an option that an entity gives this backend: `#[entity(options(search(refresh = "immediate")))]`. A driver that has
+    /// some reads them with [`Part::option`].
+    ///
+    /// # Errors
+    /// [`InvalidSchema`](crate::ErrorKind::InvalidSchema) for an option that the backend does not have, or a value that it does
+    /// not take: by default for all.
+    fn check_option(&self, name: &str, value: &str) -> Result<()> {
+        let _ = value;
+        let why = format!("{} has no option `{name}` of an entity: leave it out", self.description().engine);
+        Err(Error::new(ErrorKind::InvalidSchema, why))
+    }
+
     /// Creates the part, or checks what is there against it; adds new nullable or defaulted fields. Safe to repeat.
     ///
     /// # Errors

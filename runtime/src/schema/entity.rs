@@ -22,12 +22,36 @@ pub struct EntitySchema {
     pub existing: Option<ExistingTable>,
     /// Whether writes are refused.
     pub read_only: bool,
+    /// What backends are told of the entity.
+    pub options: &'static [BackendOption],
+}
+
+/// What one backend is told of an entity: `#[entity(options(search(refresh = "immediate")))]`. The backend's kind says which
+/// options it has; one that it does not have is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackendOption {
+    /// The backend's name in the layout.
+    pub backend: &'static str,
+    /// The option.
+    pub name: &'static str,
+    /// Its value.
+    pub value: &'static str,
 }
 
 impl EntitySchema {
     /// A schema with nothing but a name and fields: what the derive starts from.
     pub const fn new(name: &'static str, fields: &'static [FieldSchema]) -> Self {
-        EntitySchema { name, fields, id: IdSource::Random, owner: None, indexes: &[], uniques: &[], existing: None, read_only: false }
+        EntitySchema {
+            name,
+            fields,
+            id: IdSource::Random,
+            owner: None,
+            indexes: &[],
+            uniques: &[],
+            existing: None,
+            read_only: false,
+            options: &[],
+        }
     }
 
     /// How many fields the struct has: those that the runtime keeps beside them come after.

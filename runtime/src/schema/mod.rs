@@ -6,7 +6,7 @@ mod layout;
 mod part;
 mod physical;
 
-pub use entity::{EmbeddingSchema, EntitySchema, FieldSchema, IdSource, Index, PlacementSchema};
+pub use entity::{BackendOption, EmbeddingSchema, EntitySchema, FieldSchema, IdSource, Index, PlacementSchema};
 pub use existing::{ExistingTable, Key, KeyKind};
 pub use layout::{Binding, LayoutEntry};
 pub use part::{Column, Part, Routing};

@@ -1,4 +1,4 @@
-use super::{Binding, EntitySchema, Index, Key, KeyKind, physical_name};
+use super::{BackendOption, Binding, EntitySchema, Index, Key, KeyKind, physical_name};
 use crate::capability::Placement;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{LogicalType, Metric, Value};
@@ -71,6 +71,17 @@ impl Part {
         existing.iter().copied().chain(existing.is_empty().then_some(self.table.as_str()))
     }
 
+    /// What the entity tells this backend: names and values.
+    pub fn options(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let own = |option: &&BackendOption| option.backend == self.backend;
+        self.entity.options.iter().filter(own).map(|option| (option.name, option.value))
+    }
+
+    /// The value of an option that the entity tells this backend.
+    pub fn option(&self, name: &str) -> Option<&'static str> {
+        self.options().find(|(given, _)| *given == name).map(|(_, value)| value)
+    }
+
     /// The column that is the row's id, and what it holds.
     pub fn key(&self) -> Key {
         let own = Key { column: super::ID_COLUMN, kind: KeyKind::Text };
@@ -139,6 +150,12 @@ impl Routing {
                     return Err(invalid(format!("unique is decided by the owner `{owner}`: store the field there")).at_field(field.name));
                 }
             }
+        }
+        for option in entity.options {
+            let Some(binding) = bindings.iter().find(|b| b.name == option.backend) else {
+                return Err(invalid(format!("the layout has no backend `{}` to be told `{}`", option.backend, option.name)));
+            };
+            binding.driver.check_option(option.name, option.value).map_err(|e| e.of_entity(entity.name).on_backend(binding.name))?;
         }
         let mut parts = Vec::new();
         for binding in bindings {

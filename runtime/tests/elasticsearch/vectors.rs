@@ -107,3 +107,49 @@ async fn ties_go_to_the_lower_id_however_many_there_are() {
     }
     store.close().await;
 }
+
+#[tokio::test]
+async fn an_index_that_allows_less_is_asked_for_less() {
+    let Some(store) = Store::open("limits", &VECTORS).await else { return };
+    let settings = serde_json::json!({ "index.max_result_window": 100, "index.max_terms_count": 50 });
+    store.raw("PUT", &format!("{}/_settings", store.part.table), Some(settings)).await.unwrap();
+    let rows: Vec<_> = (0..1_000_i64)
+        .map(|n| {
+            let vector = Value::Vector(numbers(n as u64));
+            (format!("v{n:04}"), vec![Value::Int(n), vector.clone(), vector.clone(), vector])
+        })
+        .collect();
+    // Registered anew, the part knows.
+    store.driver.ensure(&store.part).await.unwrap();
+    store.upsert(1, rows.clone()).await;
+    let all = store.run(SubQuery { columns: vec![0], page_rows: 1_000, ..SubQuery::default() }).await.unwrap();
+    assert!(all.ids.iter().map(|id| id.as_str()).eq(rows.iter().map(|(id, _)| id.as_str())), "{} rows", all.len());
+    let skipped = store.run(SubQuery { offset: 700, limit: Some(250), ..SubQuery::default() }).await.unwrap();
+    assert_eq!((skipped.len(), skipped.ids[0].as_str()), (250, "v0700"));
+    let ids: Vec<heavenbase::types::Id> = rows.iter().step_by(2).map(|(id, _)| id.as_str().into()).collect();
+    let some = store.run(SubQuery { ids: Some(ids.into()), ..SubQuery::default() }).await.unwrap();
+    assert_eq!(some.len(), 500);
+    let members = (0..400).map(Value::Int).collect();
+    assert_eq!(store.agrees(&rows, Filter::from(Test::new("group", Condition::In(members)))).await, 400);
+    for (column, metric) in [(1, Metric::Cosine), (2, Metric::L2), (3, Metric::L2)] {
+        for (k, exact) in [(10, true), (90, true), (300, true), (300, false)] {
+            let found = store.run(near(column, metric, k, exact, Filter::all())).await.unwrap();
+            let expected: Vec<String> = best(&rows, column, metric, k, |_| true).into_iter().map(|(id, _)| id).collect();
+            assert_eq!(found.len(), k, "column {column}, k {k}");
+            assert!(!exact || found.ids.iter().map(|id| id.as_str()).eq(expected.iter().map(String::as_str)), "column {column}, k {k}");
+        }
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn an_index_of_vectors_that_there_is_none_of_is_refused() {
+    let Some(store) = Store::open("methods", &VECTORS).await else { return };
+    for (method, parameters) in [("ivf_flat", &[][..]), ("hnsw", &[("lists", 3)]), ("flat", &[("m", 8)]), ("hnsw", &[("m", 0)])] {
+        let mut part = (*store.part).clone();
+        part.columns[3].index = Some(heavenbase::schema::Index { method, parameters });
+        let error = store.driver.ensure(&Arc::new(part)).await.unwrap_err();
+        assert_eq!((error.kind(), error.field()), (heavenbase::ErrorKind::InvalidSchema, Some("graph")), "{method} {parameters:?}");
+    }
+    store.close().await;
+}

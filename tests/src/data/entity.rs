@@ -5,6 +5,9 @@ use heavenbase::capability::table::TABLE;
 use heavenbase::schema::{EntitySchema, FieldSchema, Index, PlacementSchema};
 use heavenbase::types::{LogicalType, Metric, Value};
 
+/// The index that a backend chooses.
+const USUAL: Index = Index { method: "", parameters: &[] };
+
 /// One field to be.
 #[derive(Clone, Debug)]
 pub struct Spec {
@@ -18,6 +21,8 @@ pub struct Spec {
     pub nullable: bool,
     /// Whether it has an index.
     pub index: bool,
+    /// Which one.
+    pub method: Index,
     /// Whether its values are unique.
     pub unique: bool,
     /// The metric of a vector.
@@ -29,7 +34,17 @@ pub struct Spec {
 impl Spec {
     /// A nullable field in this placement.
     pub fn new(name: impl Into<String>, logical: LogicalType, placement: Placement) -> Self {
-        Spec { name: name.into(), logical, placement, nullable: true, index: false, unique: false, metric: None, default: None }
+        Spec {
+            name: name.into(),
+            logical,
+            placement,
+            nullable: true,
+            index: false,
+            method: USUAL,
+            unique: false,
+            metric: None,
+            default: None,
+        }
     }
 
     /// The same, never null.
@@ -43,6 +58,13 @@ impl Spec {
     #[must_use]
     pub fn indexed(mut self) -> Self {
         self.index = true;
+        self
+    }
+
+    /// The same with this index.
+    #[must_use]
+    pub fn indexed_by(mut self, method: Index) -> Self {
+        (self.index, self.method) = (true, method);
         self
     }
 
@@ -73,7 +95,7 @@ impl Spec {
             backend: "",
             placement: self.placement,
             copy: false,
-            index: self.index.then_some(Index { method: "", parameters: &[] }),
+            index: self.index.then_some(self.method),
             unique: self.unique,
             metric: self.metric,
         };

@@ -14,8 +14,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use serde_json::{Value as Json, json};
 
-pub use crate::http::{Answer, Request};
-use state::{Index, Refused};
+use crate::peer::{Act, Answer, Request, Trouble, serve};
+use state::{Index, Refused, json_of};
 
 /// How the peer behaves.
 #[derive(Clone, Copy, Debug)]
@@ -31,9 +31,6 @@ impl Default for Manner {
         Manner { delay: Duration::from_millis(8), log_headers: true }
     }
 }
-
-/// Decides on a request before the peer does: an answer instead, or none.
-pub type Trouble = dyn Fn(&Request) -> Option<Answer> + Send + Sync;
 
 /// A peer under way. It ends with the process.
 #[derive(Clone)]
@@ -52,7 +49,7 @@ impl std::fmt::Debug for Peer {
 struct Project {
     manner: Manner,
     indexes: Mutex<std::collections::BTreeMap<String, Arc<Index>>>,
-    trouble: Mutex<Option<Arc<Trouble>>>,
+    trouble: Trouble,
 }
 
 impl Peer {
@@ -61,15 +58,15 @@ impl Peer {
     /// # Errors
     /// When no port can be had.
     pub fn start(manner: Manner) -> std::io::Result<Peer> {
-        let state = Arc::new(Project { manner, indexes: Mutex::default(), trouble: Mutex::default() });
+        let state = Arc::new(Project { manner, indexes: Mutex::default(), trouble: Trouble::default() });
         let project = state.clone();
-        let url = crate::http::serve(move |request| project.guarded(request, |request| project.control(request)))?;
+        let url = serve(move |request| project.guarded(request, |request| project.control(request)))?;
         Ok(Peer { url: format!("http://{url}"), state })
     }
 
-    /// From now on asks this first, on both planes.
-    pub fn trouble(&self, trouble: impl Fn(&Request) -> Option<Answer> + Send + Sync + 'static) {
-        *self.state.trouble.lock() = Some(Arc::new(trouble));
+    /// What it is asked before both planes are.
+    pub fn trouble(&self) -> &Trouble {
+        &self.state.trouble
     }
 
     /// The peer of a directory: the same one for the same directory, as a server would be.
@@ -105,10 +102,17 @@ fn refusal(refused: &Refused) -> Answer {
 
 impl Project {
     fn guarded(&self, request: &Request, answer: impl FnOnce(&Request) -> Result<Answer, Refused>) -> Answer {
-        let trouble = self.trouble.lock().clone();
-        if let Some(answer) = trouble.and_then(|trouble| trouble(request)) {
-            return answer;
+        match self.trouble.decide(request) {
+            Act::Pass => self.checked(request, answer),
+            Act::Lose => {
+                self.checked(request, answer);
+                Answer::none()
+            }
+            Act::Answer(instead) => instead,
         }
+    }
+
+    fn checked(&self, request: &Request, answer: impl FnOnce(&Request) -> Result<Answer, Refused>) -> Answer {
         if request.header("api-key").is_none_or(str::is_empty) {
             return Answer::json(401, &json!({ "error": { "code": "UNAUTHENTICATED", "message": "no key" }, "status": 401 }));
         }
@@ -130,14 +134,14 @@ impl Project {
                 Ok(Answer::json(200, &json!({ "indexes": listed })))
             }
             ("POST", Some("")) => {
-                let body = request.json()?;
+                let body = json_of(request)?;
                 let index = Index::new(&body, self.manner)?;
                 if indexes.contains_key(&index.name) {
                     return Err(Refused::new(409, "the index exists"));
                 }
                 let index = Arc::new(index);
                 let (project, served) = (self.clone(), index.clone());
-                let host = crate::http::serve(move |request| project.guarded(request, |request| served.answer(request)))
+                let host = serve(move |request| project.guarded(request, |request| served.answer(request)))
                     .map_err(|_| Refused::new(500, "no port"))?;
                 *index.host.lock() = host;
                 let described = index.described();

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Manner;
 use super::filter::holds;
-use crate::http::{Answer, Request};
+use crate::peer::{Answer, Request};
 
 /// A request that is refused: status and reason.
 #[derive(Debug)]
@@ -23,10 +23,9 @@ impl Refused {
     }
 }
 
-impl From<serde_json::Error> for Refused {
-    fn from(_: serde_json::Error) -> Self {
-        Refused::new(400, "the body is not JSON")
-    }
+/// The body of a request.
+pub(super) fn json_of(request: &Request) -> Result<Json, Refused> {
+    request.json().map_err(|_| Refused::new(400, "the body is not JSON"))
 }
 
 fn invalid(why: impl Into<String>) -> Refused {
@@ -130,12 +129,12 @@ impl Index {
         let path = request.path();
         match (request.method.as_str(), path.as_str()) {
             ("POST", "/vectors/upsert") => self.upsert(request),
-            ("POST", "/vectors/update") => self.update(&request.json()?),
-            ("POST", "/vectors/delete") => self.delete(&request.json()?),
+            ("POST", "/vectors/update") => self.update(&json_of(request)?),
+            ("POST", "/vectors/delete") => self.delete(&json_of(request)?),
             ("GET", "/vectors/fetch") => self.fetch(request),
-            ("POST", "/vectors/fetch_by_metadata") => self.fetch_by_metadata(&request.json()?),
+            ("POST", "/vectors/fetch_by_metadata") => self.fetch_by_metadata(&json_of(request)?),
             ("GET", "/vectors/list") => self.list(request),
-            ("POST", "/query") => self.query(&request.json()?),
+            ("POST", "/query") => self.query(&json_of(request)?),
             ("POST", "/describe_index_stats") => Ok(self.stats()),
             ("GET", "/namespaces") => {
                 let mut namespaces = self.namespaces.lock();
@@ -206,10 +205,10 @@ impl Index {
     }
 
     fn upsert(&self, request: &Request) -> Result<Answer, Refused> {
-        if request.bytes() > 2 << 20 {
+        if request.body().len() > 2 << 20 {
             return Err(Refused::new(413, "more than 2 MB"));
         }
-        let body = request.json()?;
+        let body = json_of(request)?;
         let vectors = body["vectors"].as_array().filter(|v| (1..=1_000).contains(&v.len())).ok_or_else(|| invalid("1 to 1,000 vectors"))?;
         let records = vectors.iter().map(|json| self.record(json)).collect::<Result<Vec<_>, _>>()?;
         let count = records.len();

@@ -54,3 +54,41 @@ async fn unknown_indexes_are_refused() -> Outcome {
     }
     Ok(())
 }
+
+/// A read whose version another driver cleans away goes on with the newest one after the last row that it gave: every row comes
+/// once. Whatever Lance makes of files that are gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_goes_on_when_its_version_is_cleaned_away() -> Outcome {
+    const ROWS: i64 = 3_000;
+    let directory = tempfile::tempdir()?;
+    let specs = [number("n"), vector("v", 16, Metric::L2)];
+    let reader = Store::open(Lance::dir(directory.path()).upkeep(false), &specs, &[]).await?;
+    let mut random = Random::new(4);
+    let mut rows = |add: i64| -> Vec<(Id, Vec<Value>)> {
+        (0..ROWS)
+            .map(|n| (Id::from(format!("r{n:05}")), vec![Value::Int(n + add), Value::Vector(random_vector(&mut random, 16))]))
+            .collect()
+    };
+    reader.upsert(1, rows(0)).await?;
+    let query = SubQuery { columns: vec![0, 1], page_rows: 64, ..SubQuery::default() };
+    let mut stream = reader.driver.open(reader.part.clone(), std::sync::Arc::new(query))?;
+    let mut seen: Vec<(Id, Value)> = Vec::new();
+    let mut take = |page: heavenbase::driver::Page| {
+        (0..page.len()).for_each(|at| seen.push((page.ids[at].clone(), page.row(at)[0].clone())));
+    };
+    take(stream.next_page().await?.ok_or("no page")?);
+    let other = Store::open(Lance::dir(directory.path()).keep_versions(Duration::ZERO), &specs, &[]).await?;
+    other.upsert(2, rows(10_000)).await?;
+    other.lance().maintain(&other.part).await?;
+    let cleaned = files(directory.path(), "_versions");
+    while let Some(page) = stream.next_page().await? {
+        take(page);
+    }
+    let expected: Vec<Id> = (0..ROWS).map(|n| Id::from(format!("r{n:05}"))).collect();
+    assert!(seen.iter().map(|row| &row.0).eq(expected.iter()), "{} rows, or other ones", seen.len());
+    let newer = seen.iter().filter(|(_, n)| matches!(n, Value::Int(n) if *n >= 10_000)).count();
+    eprintln!("{cleaned} versions left; {newer} of {ROWS} rows from the newer one");
+    // And so do the short ways: by id, a search, from a driver that remembers the version that is gone.
+    assert_eq!(reader.near(1, &[0.1; 16], Metric::L2, 5, true, heavenbase::filter::Filter::all()).await?.len(), 5);
+    Ok(())
+}

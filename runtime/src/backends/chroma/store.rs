@@ -68,7 +68,7 @@ impl Collections {
 
     async fn write(&self, space: &Space, what: &str, body: &Json) -> Result<()> {
         let answer = self.api.of(&space.name, what, Method::POST, body, Safety::Once).await?;
-        if answer.is_success() { Ok(()) } else { Err(refused(&answer)) }
+        if answer.is_success() { answer.confirmed() } else { Err(refused(&answer)) }
     }
 
     async fn make(&self, name: &str, space: &Space, metadata: Option<Json>) -> Result<()> {

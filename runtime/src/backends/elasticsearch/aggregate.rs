@@ -44,7 +44,7 @@ pub(super) async fn run(shared: &Shared, part: &Part, wanted: &Aggregate) -> Res
     shared.before_search(&part.table, api.http.deadline()).await?;
     // One point in time for all pages and all measures, so that they speak of the same rows.
     let mut point = api.open_point(&part.table, api.http.deadline()).await?;
-    let filter = matching(part, &wanted.filter, wanted.ids.as_deref())?;
+    let filter = matching(shared, part, &wanted.filter, wanted.ids.as_deref())?;
     let mut inner = Map::new();
     for (number, measure) in wanted.measures.iter().enumerate() {
         if let Some(json) = inner_of(part, measure) {
@@ -80,7 +80,7 @@ pub(super) async fn count(shared: &Shared, part: &Part, filter: &Filter, cap: us
     shared.before_search(&part.table, api.http.deadline()).await?;
     // The server takes a number of 32 bits.
     let most = cap.saturating_add(1).min(i32::MAX as usize);
-    let body = json!({ "size": 0, "query": matching(part, filter, None)?, "track_total_hits": most });
+    let body = json!({ "size": 0, "query": matching(shared, part, filter, None)?, "track_total_hits": most });
     let found = api.search(&part.table, &body, api.http.deadline()).await?;
     let total = found.hits.total.map_or(0, |total| total.value);
     Ok(u64::try_from(total).unwrap_or_default())

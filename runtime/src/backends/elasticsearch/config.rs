@@ -15,7 +15,19 @@ pub enum Refresh {
     BeforeSearch,
 }
 
-/// Connects to Elasticsearch 8.13 or later. Nothing secret in it ever prints.
+impl Refresh {
+    /// The policy that an entity names: `#[entity(options(search(refresh = "immediate")))]`.
+    pub(super) fn named(name: &str) -> Option<Refresh> {
+        match name {
+            "wait_for" => Some(Refresh::WaitFor),
+            "immediate" => Some(Refresh::Immediate),
+            "before_search" => Some(Refresh::BeforeSearch),
+            _ => None,
+        }
+    }
+}
+
+/// Connects to Elasticsearch 8.2 or later; vectors are searched from 8.13 on. Nothing secret in it ever prints.
 ///
 /// ```no_run
 /// use heavenbase::backends::Elasticsearch;
@@ -75,7 +87,8 @@ impl Elasticsearch {
         self
     }
 
-    /// When written rows become readable by searches.
+    /// When written rows become readable by searches, where an entity does not say: `#[entity(options(search(refresh =
+    /// "immediate")))]`.
     #[must_use]
     pub fn refresh(mut self, refresh: Refresh) -> Self {
         self.refresh = refresh;

@@ -8,10 +8,11 @@ use super::api::{Api, refused};
 use super::config::{Elasticsearch, Refresh};
 use super::document::source_of;
 use super::search::{Stream, sorts};
+use super::limits::{self, FLAT_VECTORS, Limits};
 use super::{aggregate, ensure, near, query, write};
 use crate::backends::http::{HttpClient, Method, Safety, segment};
 use crate::driver::{
-    Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, Reply, SortKey, SubQuery, WriteBatch, WriteReport,
+    Aggregate, Description, Driver, Ensured, Group, Narrowed, Page, PageStream, Pushdown, Reply, SortKey, SubQuery, WriteBatch, WriteReport,
 };
 use crate::error::{Error, ErrorKind, Result, Status};
 use crate::filter::Filter;
@@ -20,14 +21,14 @@ use crate::types::{Id, Json};
 
 /// The first version whose requests this driver speaks.
 const OLDEST: (u32, u32) = (8, 2);
-/// The first version that searches vectors exactly without a graph.
-pub(super) const FLAT_VECTORS: (u32, u32) = (8, 13);
 
 /// What streams and requests share.
 pub(super) struct Shared {
     pub(super) api: Api,
     pub(super) config: Elasticsearch,
     pub(super) refresh: Refresh,
+    /// What indexes bound, as far as they were asked.
+    limits: Mutex<HashMap<String, Limits>>,
     /// Indexes written to since their last refresh, with a count of the writes.
     unread: Mutex<HashMap<String, u64>>,
     /// One refresh at a time: who waits for it finds the rows readable afterwards.
@@ -35,6 +36,23 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// When written rows of a part become readable: as the entity says, or the connection.
+    pub(super) fn refresh_of(&self, part: &Part) -> Refresh {
+        part.option("refresh").and_then(Refresh::named).unwrap_or(self.refresh)
+    }
+
+    /// What the index of a part bounds.
+    pub(super) fn limits(&self, part: &Part) -> Limits {
+        self.limits.lock().get(&part.table).copied().unwrap_or_default()
+    }
+
+    /// Asks the index of a part what it bounds.
+    pub(super) async fn read_limits(&self, part: &Part) -> Result<()> {
+        let limits = Limits::of_index(&self.api, &part.table, self.api.http.deadline()).await?;
+        self.limits.lock().insert(part.table.clone(), limits);
+        Ok(())
+    }
+
     /// Notes that an index has rows which searches do not see yet.
     pub(super) fn mark_unread(&self, index: &str) {
         *self.unread.lock().entry(index.to_owned()).or_default() += 1;
@@ -59,6 +77,7 @@ impl Shared {
 /// A connection to an Elasticsearch cluster.
 pub struct ElasticsearchDriver {
     description: Description,
+    narrowed: Vec<Narrowed>,
     shared: Arc<Shared>,
 }
 
@@ -91,9 +110,9 @@ impl ElasticsearchDriver {
             max_batch: 5_000,
             max_k: near::MOST,
         };
-        let refresh = config.refresh;
-        let shared = Shared { api, config, refresh, unread: Mutex::default(), refreshing: tokio::sync::Mutex::default() };
-        Ok(ElasticsearchDriver { description, shared: Arc::new(shared) })
+        let (refresh, narrowed) = (config.refresh, limits::narrowed(api.version));
+        let shared = Shared { api, config, refresh, limits: Mutex::default(), unread: Mutex::default(), refreshing: tokio::sync::Mutex::default() };
+        Ok(ElasticsearchDriver { description, narrowed, shared: Arc::new(shared) })
     }
 
     /// Sends a request of one's own, for what HeavenBase does not offer: method, path with query, and a body of JSON.
@@ -139,8 +158,25 @@ impl Driver for ElasticsearchDriver {
         &self.description
     }
 
+    fn check_option(&self, name: &str, value: &str) -> Result<()> {
+        let why = match (name, Refresh::named(value)) {
+            ("refresh", Some(_)) => return Ok(()),
+            ("refresh", None) => format!("the option `refresh` cannot be {value:?}: it is wait_for, immediate or before_search"),
+            _ => format!("Elasticsearch has no option `{name}` of an entity: it has refresh"),
+        };
+        Err(Error::new(ErrorKind::InvalidSchema, why))
+    }
+
+    fn narrowed(&self) -> &[Narrowed] {
+        &self.narrowed
+    }
+
     fn ensure<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, Ensured> {
-        Reply::later(ensure::ensure(&self.shared, part))
+        Reply::later(async move {
+            let ensured = ensure::ensure(&self.shared, part).await?;
+            self.shared.read_limits(part).await?;
+            Ok(ensured)
+        })
     }
 
     fn write<'a>(&'a self, part: &'a Arc<Part>, batch: Arc<WriteBatch>) -> Reply<'a, WriteReport> {

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use super::api::refused;
 use super::document::{field, mapping_of, of_row, properties, source_of};
-use super::driver::{FLAT_VECTORS, Shared, index_path};
+use super::driver::{Shared, index_path};
+use super::limits::{FLAT_VECTORS, longest_vector};
 use super::query::{exists, not};
 use crate::backends::http::{Method, Request, Safety};
 use crate::capability::Placement;
@@ -29,17 +30,17 @@ struct Meta {
 
 /// The layout of documents that this driver writes.
 const FORMAT: u32 = 1;
-/// Longest vector that the server takes.
-const LONGEST_VECTOR: u32 = 4_096;
+/// What an index of vectors may be, and its parameters.
+const METHODS: &[(&str, &[&str])] = &[("", &["m", "ef_construction", "ef"]), ("hnsw", &["m", "ef_construction", "ef"]), ("flat", &[])];
 /// Fields of an index that servers allow when nobody says otherwise.
 const USUAL_FIELDS: usize = 1_000;
 /// Rows filled at once when a field with a default is added.
 const FILLED: usize = 500;
 
 impl Meta {
-    fn of(part: &Part) -> Self {
+    fn of(part: &Part, version: (u32, u32)) -> Self {
         let indexed = |column: &&Column| matches!(column.logical, LogicalType::Vector(_)) && column.placement == Placement::VectorIndex;
-        let mapping = |column: &Column| (column.name.to_owned(), mapping_of(column).pop().map(|(_, _, mapping)| mapping).unwrap_or_default());
+        let mapping = |column: &Column| (column.name.to_owned(), without_graphs(mapping_of(column).pop().map(|(_, _, mapping)| mapping).unwrap_or_default(), version));
         Meta { format: FORMAT, manifest: Manifest::of(part), vectors: part.columns.iter().filter(indexed).map(mapping).collect() }
     }
 
@@ -69,13 +70,18 @@ fn check(shared: &Shared, part: &Part) -> Result<Ensured> {
         if column.placement != Placement::VectorIndex {
             continue;
         }
-        if length > LONGEST_VECTOR || length == 0 {
-            return Err(refuse(ErrorKind::Unsupported, "Elasticsearch searches vectors of 1 to 4096 numbers: store the field `as = InlineColumn` or elsewhere")
-                .at_field(column.name));
+        let longest = longest_vector(shared.api.version);
+        if length > longest || length == 0 {
+            let why = format!("this Elasticsearch keeps vectors of 1 to {longest} numbers for search: store the field `as = InlineColumn` or elsewhere");
+            return Err(Error::new(ErrorKind::Unsupported, why).of_entity(part.entity.name).at_field(column.name));
         }
-        if shared.api.version < FLAT_VECTORS {
-            return Err(refuse(ErrorKind::Unsupported, "vector search needs Elasticsearch 8.13 or later: store the field `as = InlineColumn`")
-                .at_field(column.name));
+        let Some(index) = column.index else { continue };
+        let invalid = |why: String| Err(Error::new(ErrorKind::InvalidSchema, why).of_entity(part.entity.name).at_field(column.name));
+        let Some((_, takes)) = METHODS.iter().find(|(name, _)| *name == index.method) else {
+            return invalid(format!("Elasticsearch has no vector index `{}`: use hnsw or flat", index.method));
+        };
+        if let Some((name, _)) = index.parameters.iter().find(|(name, value)| !takes.contains(name) || *value < 1) {
+            return invalid(format!("the index takes no such `{name}`: known, and at least 1, are: {}", takes.join(", ")));
         }
     }
     Ok(Ensured::default())
@@ -107,7 +113,7 @@ async fn meta(shared: &Shared, part: &Part) -> Result<Option<Meta>> {
 /// Creates the index of a part, or checks what is there and adds to it.
 pub(super) async fn ensure(shared: &Shared, part: &Part) -> Result<Ensured> {
     let mut ensured = check(shared, part)?;
-    let wanted = Meta::of(part);
+    let wanted = Meta::of(part, shared.api.version);
     let there = match meta(shared, part).await? {
         Some(there) => there,
         None if create(shared, part, &wanted).await? => {
@@ -128,13 +134,25 @@ pub(super) async fn ensure(shared: &Shared, part: &Part) -> Result<Ensured> {
     // The fields come first and the manifest last: what a crash leaves half done is done again.
     let columns: Vec<&Column> = additions.iter().filter_map(|c| part.columns.get(*c)).collect();
     put(shared, part, "_settings", &json!({ "index.mapping.total_fields.limit": field_limit(part) })).await?;
-    put(shared, part, "_mapping", &json!({ "properties": properties(columns.iter().copied()) })).await?;
+    put(shared, part, "_mapping", &json!({ "properties": without_graphs(properties(columns.iter().copied()), shared.api.version) })).await?;
     for position in &additions {
         fill(shared, part, *position).await?;
     }
     put(shared, part, "_mapping", &json!({ "_meta": wanted.to_json()? })).await?;
     ensured.added = columns.iter().map(|c| c.name.to_owned()).collect();
     Ok(ensured)
+}
+
+/// A mapping as a server takes it that cannot search vectors: they are kept there, and compared here.
+fn without_graphs(mapping: Json, version: (u32, u32)) -> Json {
+    match mapping {
+        all if version >= FLAT_VECTORS => all,
+        Json::Object(map) if map.get("type").is_some_and(|kind| kind == "dense_vector") => {
+            json!({ "type": "dense_vector", "dims": map["dims"], "index": false })
+        }
+        Json::Object(map) => map.into_iter().map(|(key, inner)| (key, without_graphs(inner, version))).collect(),
+        other => other,
+    }
 }
 
 fn field_limit(part: &Part) -> usize {
@@ -149,7 +167,7 @@ async fn create(shared: &Shared, part: &Part, meta: &Meta) -> Result<bool> {
     if let Some(replicas) = shared.config.replicas {
         settings["number_of_replicas"] = replicas.into();
     }
-    let mappings = json!({ "dynamic": "strict", "_meta": meta.to_json()?, "properties": properties(part.columns.iter()) });
+    let mappings = json!({ "dynamic": "strict", "_meta": meta.to_json()?, "properties": without_graphs(properties(part.columns.iter()), shared.api.version) });
     let body = json!({ "settings": { "index": settings }, "mappings": mappings });
     // Sent again after a lost answer, it meets its own index, which `ensure` then finds as it should be.
     let answer = api.send(Method::PUT, &index_path(part), Some(&body), Safety::Repeatable, api.http.deadline()).await?;

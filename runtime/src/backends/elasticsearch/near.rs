@@ -14,7 +14,7 @@ use super::query::{every, exists};
 use super::search::matching;
 use crate::driver::{self, NearQuery, Page, SubQuery};
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::Part;
+use crate::schema::{Column, Part};
 use crate::types::{Id, Json, Value};
 
 /// Most rows of one vector search: the server's bound on candidates.
@@ -23,6 +23,8 @@ pub(super) const MOST: usize = 10_000;
 const BLUR: f64 = 1e-5;
 /// Rows a page of the walk over all vectors.
 const WALK: usize = 1_000;
+/// Candidates a shard keeps while it walks a graph, when the entity does not say.
+const CANDIDATES: usize = 200;
 
 /// A row found, with its score as `docs/semantics.md` defines it.
 struct Scored {
@@ -42,12 +44,13 @@ pub(super) async fn search(shared: &Shared, part: &Part, query: &SubQuery, near:
     let k = near.k.min(query.limit.unwrap_or(usize::MAX));
     let mut found = Vec::new();
     if k > 0 {
-        let filter = matching(part, &query.filter, query.ids.as_deref())?;
+        let filter = matching(shared, part, &query.filter, query.ids.as_deref())?;
         let exact_field = if is_approximate(column) { field("e", column) } else { field("f", column) };
         let quick = is_approximate(column) && !near.exact;
-        if quick {
+        let most = MOST.min(shared.limits(part).rows);
+        if quick && k <= most {
             // A graph may lose sight of rows behind a filter: fewer than k are believed of the exact search only.
-            let (rows, _) = ask(shared, part, query, near, &filter, &field("f", column), (k + 16).min(MOST)).await?;
+            let (rows, _) = ask(shared, part, query, near, &filter, &field("f", column), (k + 16).min(most)).await?;
             found = rows;
         }
         if found.len() < k {
@@ -67,7 +70,8 @@ pub(super) async fn search(shared: &Shared, part: &Part, query: &SubQuery, near:
 /// The exact search: widened until the edge is no tie, and by a walk over every vector when widening has an end.
 async fn exactly(shared: &Shared, part: &Part, query: &SubQuery, near: &NearQuery, filter: &Json, at: &str, k: usize) -> Result<Vec<Scored>> {
     let mut size = k + k / 8 + 16;
-    while size <= MOST {
+    let most = MOST.min(shared.limits(part).rows);
+    while size <= most {
         let (rows, scores) = ask(shared, part, query, near, filter, at, size).await?;
         if rows.len() < size {
             return Ok(rows);
@@ -76,10 +80,10 @@ async fn exactly(shared: &Shared, part: &Part, query: &SubQuery, near: &NearQuer
         if kth - last > BLUR * kth.abs() {
             return Ok(rows);
         }
-        if size == MOST {
+        if size == most {
             break;
         }
-        size = (size * 4).min(MOST);
+        size = (size * 4).min(most);
     }
     walk(shared, part, query, near, filter, k).await
 }
@@ -94,13 +98,14 @@ async fn ask(
     at: &str,
     size: usize,
 ) -> Result<(Vec<Scored>, Vec<f64>)> {
+    let column = part.columns.get(near.column);
     let body = json!({
         "size": size,
         "knn": {
             "field": at,
             "query_vector": near.vector.iter().copied().collect::<Vec<f32>>(),
             "k": size,
-            "num_candidates": size.clamp(100, MOST),
+            "num_candidates": size.max(candidates(column)).min(MOST),
             "filter": filter,
         },
         "_source": source_of(part, &with_vector(query, near)),
@@ -110,6 +115,12 @@ async fn ask(
     let scores = found.hits.hits.iter().map(|hit| hit.score.unwrap_or_default()).collect();
     let rows = found.hits.hits.into_iter().map(|hit| scored(part, query, near, hit)).collect::<Result<Vec<_>>>()?;
     Ok((rows.into_iter().flatten().collect(), scores))
+}
+
+/// How many candidates each shard keeps for a search.
+fn candidates(column: Option<&Column>) -> usize {
+    let given = column.and_then(|column| column.index).and_then(|index| index.parameters.iter().find(|(name, _)| *name == "ef"));
+    given.and_then(|(_, value)| usize::try_from(*value).ok()).unwrap_or(CANDIDATES)
 }
 
 /// The columns asked for, and behind them the vector.
@@ -134,8 +145,9 @@ fn scored(part: &Part, query: &SubQuery, near: &NearQuery, hit: super::api::Hit)
 /// Memory holds the best `k` and one page.
 async fn walk(shared: &Shared, part: &Part, query: &SubQuery, near: &NearQuery, filter: &Json, k: usize) -> Result<Vec<Scored>> {
     let there = part.columns.get(near.column).map(|c| exists(&field("f", c)));
+    let rows = WALK.min(shared.limits(part).rows);
     let mut body = json!({
-        "size": WALK,
+        "size": rows,
         "query": every(there.into_iter().chain([filter.clone()]).collect()),
         "sort": [{ super::document::ID: "asc" }],
         "_source": source_of(part, &with_vector(query, near)),
@@ -159,7 +171,7 @@ async fn walk(shared: &Shared, part: &Part, query: &SubQuery, near: &NearQuery, 
             best.sort_by(best_first);
             best.truncate(k);
         }
-        if count < WALK {
+        if count < rows {
             return Ok(best);
         }
     }

@@ -10,8 +10,6 @@ use crate::filter::{Condition, Filter, Target, Test};
 use crate::schema::{Column, ID_COLUMN, Part};
 use crate::types::{Json, LogicalType, Value, words};
 
-/// Most values of one `terms` query (`index.max_terms_count` as servers come).
-const MOST_TERMS: usize = 65_536;
 /// Most tests of one query, and how deep it nests: servers allow 30 levels of `bool`, of which a filter level may
 /// take two.
 const MOST_TESTS: usize = 1_000;
@@ -91,12 +89,9 @@ pub(super) fn of_ids<'a>(ids: impl Iterator<Item = &'a str>) -> Json {
     terms(ID, ids.map(Json::from).collect())
 }
 
-/// The documents whose field holds any of these; over several queries when they are many.
+/// The documents whose field holds any of these. How many a server takes at once is seen to where the query is sent.
 fn terms(field: &str, values: Vec<Json>) -> Json {
-    if values.len() <= MOST_TERMS {
-        return if values.is_empty() { nothing() } else { on("terms", field, values.into()) };
-    }
-    any(values.chunks(MOST_TERMS).map(|chunk| on("terms", field, chunk.to_vec().into())).collect())
+    if values.is_empty() { nothing() } else { on("terms", field, values.into()) }
 }
 
 /// What is asked of: a field and the type of its values.

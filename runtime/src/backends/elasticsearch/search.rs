@@ -15,17 +15,16 @@ use crate::filter::Filter;
 use crate::schema::{Column, Part};
 use crate::types::{Id, Json, LogicalType, Value};
 
-/// Most rows of one page, and how many bytes of documents a page aims at.
-const MOST_ROWS: usize = 10_000;
+/// How many bytes of documents a page aims at.
 const PAGE_BYTES: usize = 8 << 20;
 
-/// The query of a filter and ids.
-pub(super) fn matching(part: &Part, filter: &Filter, ids: Option<&[Id]>) -> Result<Json> {
+/// The query of a filter and ids, within the bounds of the part's index.
+pub(super) fn matching(shared: &Shared, part: &Part, filter: &Filter, ids: Option<&[Id]>) -> Result<Json> {
     let filter = query::of_filter(part, filter).ok_or_else(|| Error::new(ErrorKind::Internal, "a filter was given that was not taken"))?;
-    Ok(match ids {
+    Ok(shared.limits(part).split(match ids {
         None => filter,
         Some(ids) => query::every(vec![query::of_ids(ids.iter().map(|id| id.as_str())), filter]),
-    })
+    }))
 }
 
 /// Whether the server can order by a column.
@@ -113,6 +112,8 @@ pub(super) struct Stream {
     skip: usize,
     left: usize,
     rows: usize,
+    /// Most rows of a page.
+    most: usize,
     done: bool,
 }
 
@@ -126,13 +127,15 @@ impl Stream {
                 columns.push(column);
             }
         }
+        let most = shared.limits(&part).rows;
         Stream {
             columns,
             point: None,
             after: query.after.clone(),
             skip: query.offset,
             left: query.limit.unwrap_or(usize::MAX),
-            rows: query.page_rows.clamp(1, MOST_ROWS),
+            rows: query.page_rows.clamp(1, most),
+            most,
             done: false,
             shared,
             part,
@@ -157,7 +160,7 @@ impl Stream {
             return self.nearest(near).await;
         }
         loop {
-            let wanted = self.rows.min(self.left.saturating_add(self.skip)).min(MOST_ROWS);
+            let wanted = self.rows.min(self.left.saturating_add(self.skip)).min(self.most);
             // Rows that are left out are walked over too: `from` ends at the result window.
             let page = self.page(wanted, deadline).await?;
             let full = page.len() == wanted;
@@ -174,7 +177,7 @@ impl Stream {
                 });
                 self.after = Some(Position { keys: keys.collect(), id: page.ids[last].clone() });
                 let bytes = page.weight() / page.len();
-                self.rows = (PAGE_BYTES / bytes.max(1)).clamp(1, MOST_ROWS).min(self.rows.saturating_mul(2));
+                self.rows = (PAGE_BYTES / bytes.max(1)).clamp(1, self.most).min(self.rows.saturating_mul(2));
             }
             let given = self.cut(page);
             if self.left == 0 {
@@ -211,7 +214,7 @@ impl Stream {
     async fn page(&mut self, wanted: usize, deadline: Instant) -> Result<Page> {
         let mut body = json!({
             "size": wanted,
-            "query": matching(&self.part, &self.query.filter, self.query.ids.as_deref())?,
+            "query": matching(&self.shared, &self.part, &self.query.filter, self.query.ids.as_deref())?,
             "sort": sort(&self.part, &self.query.order),
             "_source": source_of(&self.part, &self.columns),
             "track_total_hits": false,

@@ -19,8 +19,6 @@ use crate::error::{Error, ErrorKind, Result, Status};
 use crate::schema::Part;
 use crate::types::{Json, Value};
 
-/// Bytes of one bulk request, as long as one document is not larger.
-const BULK_BYTES: usize = 8 << 20;
 /// How often a row is decided anew because another writer was quicker.
 const ROUNDS: usize = 16;
 
@@ -107,7 +105,7 @@ fn partial(error: Error, written: usize, all: usize) -> Error {
 
 /// Makes written rows readable as the configuration says.
 async fn finish(shared: &Shared, part: &Part, requests: usize, deadline: Instant) -> Result<()> {
-    match shared.refresh {
+    match shared.refresh_of(part) {
         // The last request waited for its own rows; several are waited for by one refresh of all.
         Refresh::WaitFor if requests > 1 => shared.api.refresh(&part.table, deadline).await.map_err(|e| e.with_status(Status::Unknown)),
         Refresh::BeforeSearch => {
@@ -206,10 +204,11 @@ async fn undo(shared: &Shared, part: &Part, batch: &WriteBatch, written: &HashMa
 /// Sends changes in requests of a bearable size, and says what became of each.
 async fn bulk(shared: &Shared, part: &Part, changes: Vec<Change>, deadline: Instant, requests: &mut usize) -> Result<Vec<(usize, Outcome)>> {
     let mut outcomes = Vec::with_capacity(changes.len());
+    let most = shared.limits(part).bulk;
     let mut rest = changes.into_iter().peekable();
     while rest.peek().is_some() {
         let (mut body, mut rows) = (Vec::new(), Vec::new());
-        while let Some(change) = rest.next_if(|change| body.is_empty() || body.len() + change.lines.len() <= BULK_BYTES) {
+        while let Some(change) = rest.next_if(|change| body.is_empty() || body.len() + change.lines.len() <= most) {
             body.extend_from_slice(&change.lines);
             rows.push(change.row);
         }
@@ -243,7 +242,7 @@ async fn send(
         #[serde(default)]
         error: Option<Cause>,
     }
-    let refresh = match shared.refresh {
+    let refresh = match shared.refresh_of(part) {
         Refresh::WaitFor if only => "&refresh=wait_for",
         Refresh::Immediate => "&refresh=true",
         _ => "",

@@ -44,6 +44,16 @@ impl Answer {
         })
     }
 
+    /// Checks that what answered is the service: a success without the JSON object that it says of every change may come from
+    /// something in between, and the change may not have been made.
+    ///
+    /// # Errors
+    /// As [`json`](Answer::json).
+    #[cfg(any(feature = "chroma", feature = "pinecone"))]
+    pub(crate) fn confirmed(&self) -> Result<()> {
+        self.json::<serde_json::Map<String, serde_json::Value>>().map(drop)
+    }
+
     /// The error that the status code stands for. `code` is the service's own name of the error, never its free text.
     pub(crate) fn error(&self, code: Option<&str>) -> Error {
         let service = self.service;

@@ -49,6 +49,11 @@ impl From<Error> for Trouble {
 }
 
 impl Trouble {
+    /// Whether Lance says that files are gone. It does not always: some failures of a cleaned version look like others.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self, Trouble::Gone(_))
+    }
+
     pub(super) fn into_error(self) -> Error {
         match self {
             Trouble::Gone(error) | Trouble::Other(error) => error,
@@ -65,8 +70,8 @@ where
     loop {
         let dataset = store.open(part).await?;
         tries += 1;
-        match work(dataset).await {
-            Err(Trouble::Gone(_)) if tries < PATIENCE => store.forget(part),
+        match work(dataset.clone()).await {
+            Err(trouble) if tries < PATIENCE && (trouble.is_gone() || store.is_cleaned(part, &dataset)) => store.forget(part),
             other => return other.map_err(Trouble::into_error),
         }
     }

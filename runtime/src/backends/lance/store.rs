@@ -127,6 +127,12 @@ impl Store {
         self.known.lock().get(&part.table).and_then(|known| known.dataset.clone())
     }
 
+    /// Whether the version that a dataset stands for was cleaned away: then whatever failed in reading it failed of that.
+    pub(super) fn is_cleaned(&self, part: &Part, dataset: &Dataset) -> bool {
+        let name = dataset.manifest_location().path.filename();
+        name.is_some_and(|name| !self.path(part).join("_versions").join(name).exists())
+    }
+
     /// Forgets what was seen of a dataset.
     pub(super) fn forget(&self, part: &Part) {
         if let Some(known) = self.known.lock().get_mut(&part.table) {

@@ -116,7 +116,7 @@ impl State {
             match self.step().await {
                 Ok(Some(page)) if page.is_empty() => {}
                 Ok(page) => return Ok(page),
-                Err(Trouble::Gone(_)) if self.lost < PATIENCE => {
+                Err(trouble) if self.lost < PATIENCE && (trouble.is_gone() || self.is_cleaned()) => {
                     // The version was cleaned away: on with the newest, after the last row that was handed out.
                     self.lost += 1;
                     self.store.forget(&self.part);
@@ -127,6 +127,10 @@ impl State {
                 Err(trouble) => return Err(trouble.into_error()),
             }
         }
+    }
+
+    fn is_cleaned(&self) -> bool {
+        self.dataset.as_ref().is_some_and(|dataset| self.store.is_cleaned(&self.part, dataset))
     }
 
     async fn step(&mut self) -> Result<Option<Page>, Trouble> {

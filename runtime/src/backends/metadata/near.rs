@@ -11,7 +11,7 @@ use super::walk::{Parted, Walk};
 use crate::driver::{NearQuery, Page, PageStream, Reply, SubQuery};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Part;
-use crate::types::{Id, Value};
+use crate::types::{Id, Metric, Value};
 
 /// A row that a search found, with its score.
 type Hit = (Record, f64);
@@ -82,6 +82,9 @@ impl<S: Store> Nearest<S> {
         let spare = if column.nullable && space.name == shape.first().name { (k / 4).max(8) } else { 0 };
         let asked = (k + spare).min(dialect.most_hits);
         let depth = if space.name == shape.first().name { shape.depth(&self.query.columns, dialect) } else { Depth::Metadata };
+        // Stores add up in 32 bits. A cosine comes out well; what cancels out in a product or a distance does not.
+        let again = near.metric != Metric::Cosine;
+        let depth = if again { Depth::Vectors } else { depth };
         let some = || self.parted.wanted.clone().and(filter::some(column, dialect));
         let mut wanted = self.parted.wanted.clone();
         for attempt in 0..2 {
@@ -90,6 +93,9 @@ impl<S: Store> Nearest<S> {
             let Some(found) = self.inner.store.nearest(space, &near.vector, asked, filter, ids, depth).await? else { return Ok(None) };
             let all = found.len() < asked;
             let mut hits: Vec<Hit> = found.into_iter().filter(|(record, _)| !is_null(column, &record.metadata)).collect();
+            if again {
+                hits.iter_mut().for_each(|(record, told)| *told = score(near, &record.vector));
+            }
             if hits.len() >= k {
                 // The store breaks ties as it likes.
                 hits.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.id.cmp(&b.0.id)));

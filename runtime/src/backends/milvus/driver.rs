@@ -99,6 +99,10 @@ impl Driver for MilvusDriver {
         &self.description
     }
 
+    fn check_option(&self, name: &str, value: &str) -> Result<()> {
+        super::options::check(name, value)
+    }
+
     fn ensure<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, Ensured> {
         Self::named(part, self.inner.ensure(part))
     }

@@ -48,6 +48,7 @@ impl Inner {
             return Ok(Ensured { created: true, ..Ensured::default() });
         }
         let manifest = self.manifest(&shape.first().name).await?;
+        self.check_partition(&shape).await?;
         let additions = manifest.additions(part)?;
         if !additions.is_empty() {
             self.evolve(&shape, &manifest, &additions).await?;
@@ -59,6 +60,24 @@ impl Inner {
             self.load(&collection.name).await?;
         }
         Ok(Ensured::default())
+    }
+
+    /// Refuses a part whose rows are spread by another field than the entity says: they would have to be written anew.
+    async fn check_partition(&self, shape: &Shape) -> Result<()> {
+        let described: Described = self.client.read("DescribeCollection", self.client.of(&shape.first().name)).await?;
+        let fields = described.schema.map(|schema| schema.fields).unwrap_or_default();
+        let there = fields.into_iter().find(|field| field.is_partition_key).map(|field| field.name);
+        let wanted = super::options::partition_field(&shape.part)?;
+        if there == wanted {
+            return Ok(());
+        }
+        let said = |field: Option<String>| field.map_or_else(|| "not spread".to_owned(), |field| format!("spread by `{field}`"));
+        let why = format!(
+            "the rows are {}, the entity says {}: change the option back, or move the rows to a new entity",
+            said(there),
+            said(wanted)
+        );
+        Err(Error::new(ErrorKind::SchemaMismatch, why).of_entity(shape.part.entity.name))
     }
 
     /// What was made under a name.
@@ -87,6 +106,7 @@ impl Inner {
             shards_num: 1,
             consistency_level: 0,
             properties: vec![KeyValuePair::new(MANIFEST, manifest)],
+            num_partitions: super::options::partitions(&shape.part),
         };
         let _: Status = self.client.change("CreateCollection", request).await?;
         self.index(shape, collection).await?;

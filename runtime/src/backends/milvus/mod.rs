@@ -17,6 +17,7 @@ mod driver;
 mod ensure;
 mod expression;
 mod literal;
+mod options;
 mod proto;
 mod read;
 mod rows;

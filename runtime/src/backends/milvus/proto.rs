@@ -49,6 +49,8 @@ pub(super) struct FieldSchema {
     pub type_params: Vec<KeyValuePair>,
     #[prost(int32, tag = "10")]
     pub element_type: i32,
+    #[prost(bool, tag = "13")]
+    pub is_partition_key: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -75,6 +77,8 @@ pub(super) struct CreateCollection {
     pub consistency_level: i32,
     #[prost(message, repeated, tag = "7")]
     pub properties: Vec<KeyValuePair>,
+    #[prost(int64, tag = "8")]
+    pub num_partitions: i64,
 }
 
 /// The requests that name one collection at tags 2 and 3: drop, has, describe, load, release.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::driver::Inner;
+use super::options;
 use super::expression::{self, Expression};
 use super::proto::{KeyValuePair, Query, QueryResults};
 use super::rows::Fields;
@@ -36,7 +37,7 @@ pub(super) fn condition(part: &Part, filter: &Filter, ids: Option<&[Id]>) -> Res
 }
 
 impl Inner {
-    async fn query(&self, collection: &str, expr: String, output_fields: Vec<String>, limit: Option<usize>) -> Result<Fields> {
+    async fn query(&self, shape: &Shape, expr: String, output_fields: Vec<String>, limit: Option<usize>) -> Result<Fields> {
         let mut query_params = Vec::new();
         if let Some(limit) = limit {
             query_params.push(KeyValuePair::new("limit", limit));
@@ -46,11 +47,11 @@ impl Inner {
         }
         let request = Query {
             db_name: self.client.database(),
-            collection_name: collection.to_owned(),
+            collection_name: shape.first().name.clone(),
             expr,
             output_fields,
             query_params,
-            consistency_level: self.client.consistency(),
+            consistency_level: options::consistency(&shape.part, self.client.consistency()),
         };
         let answer: QueryResults = self.client.read("Query", request).await?;
         Fields::new(answer.fields_data, None)
@@ -59,7 +60,7 @@ impl Inner {
     /// At most so many rows that satisfy a condition, those with the least ids, in their order.
     pub(super) async fn least(&self, shape: &Shape, condition: &Expression, columns: &[usize], limit: usize) -> Result<Page> {
         let Some(expr) = condition.text() else { return Ok(Page::new(columns.len())) };
-        let fields = self.query(&shape.first().name, expr, shape.output(columns), Some(limit)).await?;
+        let fields = self.query(shape, expr, shape.output(columns), Some(limit)).await?;
         let page = fields.into_page(shape, columns)?;
         // A page that is not full holds all there is, in whatever order; a full one must hold the least ids.
         if page.ids.is_sorted() {
@@ -103,7 +104,7 @@ impl Inner {
     /// How many rows satisfy a condition.
     pub(super) async fn count(&self, shape: &Shape, condition: &Expression) -> Result<i64> {
         let Some(expr) = condition.text() else { return Ok(0) };
-        self.query(&shape.first().name, expr, vec!["count(*)".to_owned()], None).await?.count()
+        self.query(shape, expr, vec!["count(*)".to_owned()], None).await?.count()
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use prost::Message;
 
 use super::driver::Inner;
+use super::options;
 use super::expression::{self, Expression};
 use super::proto::{KeyValuePair, PlaceholderGroup, PlaceholderValue, Search, SearchResults, data_type};
 use super::read::{WINDOW, Walk, condition};
@@ -144,7 +145,7 @@ impl Nearest {
                 KeyValuePair::new("offset", 0),
             ],
             nq: 1,
-            consistency_level: self.inner.client.consistency(),
+            consistency_level: options::consistency(&self.shape.part, self.inner.client.consistency()),
         };
         let answer: SearchResults = self.inner.client.read("Search", request).await?;
         let Some(results) = answer.results else { return Ok(Vec::new()) };

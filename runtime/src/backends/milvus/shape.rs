@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use super::options;
 use super::codec::{HEAD, MAX_PIECES, MAX_TEXT, Store};
 use super::proto::{FieldSchema, KeyValuePair, data_type};
 use crate::capability::Placement;
@@ -141,6 +142,9 @@ impl Shape {
         if collection.vector.is_none() {
             fields.push(field(NO_VECTOR.to_owned(), data_type::FLOAT_VECTOR, Some(("dim", NO_VECTOR_LENGTH as usize))));
         }
+        if let Some(by) = options::partition_field(&self.part)? {
+            fields.iter_mut().filter(|field| field.name == by).for_each(|field| field.is_partition_key = true);
+        }
         if fields.len() > MAX_FIELDS {
             let why = format!(
                 "{} fields in Milvus (an optional one takes two): a collection has at most {MAX_FIELDS}. Store some on another backend",
@@ -167,7 +171,7 @@ pub(super) fn collections_of(table: &str, manifest: &Manifest) -> Vec<String> {
 
 fn field(name: String, data_type: i32, parameter: Option<(&str, usize)>) -> FieldSchema {
     let type_params = parameter.map(|(key, value)| KeyValuePair::new(key, value)).into_iter().collect();
-    FieldSchema { name, is_primary_key: false, data_type, type_params, element_type: 0 }
+    FieldSchema { name, is_primary_key: false, data_type, type_params, element_type: 0, is_partition_key: false }
 }
 
 /// The name of a column's field. A word of the expression language is set apart: expressions cannot quote names.

@@ -106,7 +106,7 @@ impl Inner {
                 db_name: self.client.database(),
                 collection_name: collection.name.clone(),
                 expr: expr.clone(),
-                consistency_level: self.client.consistency(),
+                consistency_level: super::options::consistency(&shape.part, self.client.consistency()),
             };
             let _: Mutation = self.client.change("Delete", request).await?;
         }

@@ -5,8 +5,8 @@
 //! 16-bit numbers (the column keeps all 32 bits, and scores come from it), which it does by itself above 2,000
 //! dimensions. An `ivfflat` index knows the vectors it was built over: create it over rows that are there.
 //!
-//! The index is walked until `k` rows that match the filter are found (`iterative_scan`); where it ends with fewer, the
-//! search runs again without it. `exact()` never uses it.
+//! An `hnsw` index is walked until `k` rows that match the filter are found (`iterative_scan`); where it ends with fewer, the
+//! search runs again without it. A search with a filter never uses `ivfflat`, and `exact()` uses neither.
 
 use std::sync::Arc;
 

@@ -181,7 +181,7 @@ impl Namespaces {
             Ok(answer) if !answer.is_success() => return Err(refused(answer)),
             _ => self.unseen.note(place, log.map_or(otherwise, Sign::Log)),
         }
-        answer.map(drop)
+        answer?.confirmed()
     }
 
     async fn upsert(&self, place: &Place, vectors: &[Json], last: Sign) -> Result<()> {

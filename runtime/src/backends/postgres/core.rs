@@ -169,9 +169,7 @@ impl Reader for Core {
 
     async fn search(&self, part: &Part, query: &SubQuery) -> Result<Page> {
         let Some(near) = &query.near else { return Ok(Page::new(query.columns.len())) };
-        let indexed = part.columns.get(near.column).and_then(vectors::method).is_some();
-        // Few candidates are ranked sooner than an index is walked until enough of them are met.
-        let mut exact = near.exact || !indexed || query.ids.is_some();
+        let mut exact = !vectors::serves(part, query);
         loop {
             let mut asked = query.clone();
             if let Some(near) = &mut asked.near {

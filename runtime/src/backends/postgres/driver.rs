@@ -88,9 +88,8 @@ impl Driver for PostgresDriver {
 
     fn plan(&self, part: &Part, wanted: &SubQuery) -> Pushdown {
         let mut plan = select::plan(&self.core.dialect, part, wanted);
-        if let (true, Some(near)) = (plan.near, &wanted.near) {
-            let indexed = part.columns.get(near.column).and_then(vectors::method).is_some();
-            let how = if indexed && !near.exact && wanted.ids.is_none() {
+        if plan.near && wanted.near.is_some() {
+            let how = if vectors::serves(part, wanted) {
                 " -- by the vector index; exact where that finds fewer than k"
             } else {
                 " -- exact"

@@ -2,7 +2,7 @@
 
 use crate::backends::sql::{Dialect, Sql, Statement, Term, ddl};
 use crate::capability::Placement;
-use crate::driver::NearQuery;
+use crate::driver::{NearQuery, SubQuery};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, Index, Part};
 use crate::types::{LogicalType, Metric, Value};
@@ -26,6 +26,15 @@ pub(super) fn method(column: &Column) -> Option<Method> {
     let half = length > INDEXED || index.parameters.iter().any(|(name, value)| *name == "half" && *value != 0);
     let name = if index.method.is_empty() { "hnsw" } else { index.method };
     (length <= INDEXED_HALF).then_some(Method { name, half })
+}
+
+/// Whether a search goes by the index of its column. Few candidates are ranked sooner than an index is walked until enough of
+/// them are met; and `ivfflat` serves those without a filter alone: it looks into the lists whose
+/// centres are nearest and ends with the first `k` rows that match, which are not the nearest where a filter keeps what is far
+/// (recall@10 of 0.05 was measured).
+pub(super) fn serves(part: &Part, query: &SubQuery) -> bool {
+    let Some(near) = query.near.as_ref().filter(|near| !near.exact && query.ids.is_none()) else { return false };
+    part.columns.get(near.column).and_then(method).is_some_and(|method| method.name != "ivfflat" || query.filter.is_all())
 }
 
 fn vector(sql: &mut Sql<'_>, near: &NearQuery, half: bool) {

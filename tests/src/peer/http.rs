@@ -1,8 +1,9 @@
-//! A peer over HTTP for tests, as much of HTTP/1.1 as clients need: kept connections, bodies of known length and in chunks.
+//! As much of HTTP/1.1 as clients need: kept connections, bodies of known length and in chunks.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value as Json;
 
@@ -33,24 +34,40 @@ impl Request {
         &self.body
     }
 
-    /// The values of a parameter of the query, decoded.
+    /// The values of a parameter, decoded.
     pub fn query(&self, name: &str) -> Vec<String> {
         let query = self.target.split_once('?').map(|(_, query)| query).unwrap_or_default();
         let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
         pairs.filter(|(n, _)| *n == name).map(|(_, value)| decoded(&value.replace('+', " "))).collect()
     }
 
-    /// How long the body is.
-    pub fn bytes(&self) -> usize {
-        self.body.len()
-    }
-
     /// The body as JSON.
     ///
     /// # Errors
-    /// Where it is something else.
+    /// When it is none.
     pub fn json(&self) -> serde_json::Result<Json> {
         serde_json::from_slice(&self.body)
+    }
+
+    /// The request as it goes to another server, which is asked to close the connection after its answer.
+    fn forwarded(&self, host: &str) -> Vec<u8> {
+        let mut head = format!("{} {} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n", self.method, self.target);
+        let dropped = ["host", "connection", "content-length", "transfer-encoding"];
+        self.headers.iter().filter(|(name, _)| !dropped.contains(&name.as_str())).for_each(|(n, v)| head += &format!("{n}: {v}\r\n"));
+        head += &format!("content-length: {}\r\n\r\n", self.body.len());
+        [head.into_bytes(), self.body.clone()].concat()
+    }
+
+    /// What another server answers, byte for byte; nothing when it cannot be asked.
+    pub fn ask(&self, host: &str) -> Option<Vec<u8>> {
+        let mut upstream = TcpStream::connect(host).ok()?;
+        upstream.write_all(&self.forwarded(host)).ok()?;
+        let mut answer = Vec::new();
+        upstream.read_to_end(&mut answer).ok()?;
+        // Not every server says that it closes, and who keeps the connection would find it closed.
+        let line = answer.windows(2).position(|two| two == b"\r\n")? + 2;
+        answer.splice(line..line, *b"connection: close\r\n");
+        Some(answer)
     }
 }
 
@@ -73,7 +90,7 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// An answer.
+/// An answer, or what comes instead of one.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
     /// The status code; 0 closes the connection instead.
@@ -82,19 +99,48 @@ pub struct Answer {
     pub body: String,
     /// Further headers.
     pub headers: Vec<(&'static str, String)>,
+    /// How it is sent.
+    pub how: How,
+}
+
+/// How an answer is sent.
+#[derive(Clone, Debug, Default)]
+pub enum How {
+    /// Wholly.
+    #[default]
+    Whole,
+    /// Half of the body, then the connection is closed.
+    Half,
+    /// After so long.
+    Late(Duration),
+    /// Not as HTTP: these bytes, then the connection is closed.
+    Bytes(Vec<u8>),
 }
 
 impl Answer {
     /// An answer of JSON.
     pub fn json(status: u16, body: &Json) -> Answer {
-        Answer { status, body: body.to_string(), headers: Vec::new() }
+        Answer { status, body: body.to_string(), ..Answer::default() }
+    }
+
+    /// An answer of a status with a text.
+    pub fn of(status: u16, body: impl Into<String>) -> Answer {
+        Answer { status, body: body.into(), ..Answer::default() }
+    }
+
+    /// No answer: the connection is closed.
+    pub fn none() -> Answer {
+        Answer::default()
+    }
+
+    /// The same, sent in another way.
+    #[must_use]
+    pub fn sent(self, how: How) -> Answer {
+        Answer { how, ..self }
     }
 }
 
 /// Serves on a free port of loopback, one thread a connection; gives the address.
-///
-/// # Errors
-/// What the system says of listening.
 pub fn serve(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> std::io::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?.to_string();
@@ -114,13 +160,25 @@ fn connection(stream: TcpStream, answer: &dyn Fn(&Request) -> Answer) -> Option<
     let mut reader = BufReader::new(stream);
     loop {
         let request = read(&mut reader)?;
-        let Answer { status, body, headers } = answer(&request);
+        let Answer { status, body, headers, how } = answer(&request);
+        if let How::Bytes(bytes) = how {
+            writer.write_all(&bytes).ok()?;
+            return None;
+        }
+        if let How::Late(pause) = how {
+            std::thread::sleep(pause);
+        }
         if status == 0 {
             return None;
         }
         let mut head = format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n", body.len());
         headers.iter().for_each(|(name, value)| head += &format!("{name}: {value}\r\n"));
-        writer.write_all(format!("{head}\r\n{body}").as_bytes()).ok()?;
+        let whole = format!("{head}\r\n{body}").into_bytes();
+        if matches!(how, How::Half) {
+            writer.write_all(&whole[..whole.len() - body.len().div_ceil(2)]).ok()?;
+            return None;
+        }
+        writer.write_all(&whole).ok()?;
     }
 }
 

@@ -1,0 +1,73 @@
+//! What an entity tells Milvus: `#[entity(options(vectors(partition = "tenant", partitions = "64", consistency = "bounded")))]`.
+
+use super::codec::Store;
+use super::config::Consistency;
+use super::shape::value_field;
+use crate::capability::Placement;
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::{Column, Part};
+
+/// By which field rows are spread over partitions: a filter on its value looks into one of them.
+const PARTITION: &str = "partition";
+/// Over how many.
+const PARTITIONS: &str = "partitions";
+/// What a read is sure to see.
+const CONSISTENCY: &str = "consistency";
+/// Most partitions of a collection.
+const MOST: i64 = 4_096;
+
+/// Checks one option.
+pub(super) fn check(name: &str, value: &str) -> Result<()> {
+    let known = match name {
+        PARTITION => true,
+        PARTITIONS => value.parse().is_ok_and(|number: i64| (1..=MOST).contains(&number)),
+        CONSISTENCY => level(value).is_some(),
+        _ => {
+            let why = format!("Milvus has no option `{name}` of an entity: it has {PARTITION}, {PARTITIONS} and {CONSISTENCY}");
+            return Err(Error::new(ErrorKind::InvalidSchema, why));
+        }
+    };
+    let why = || format!("the option `{name}` cannot be {value:?}: consistency is strong, bounded or eventually, partitions 1 to {MOST}");
+    if known { Ok(()) } else { Err(Error::new(ErrorKind::InvalidSchema, why())) }
+}
+
+fn level(value: &str) -> Option<Consistency> {
+    match value {
+        "strong" => Some(Consistency::Strong),
+        "bounded" => Some(Consistency::Bounded),
+        "eventually" => Some(Consistency::Eventually),
+        _ => None,
+    }
+}
+
+/// What reads of a part are sure to see, on the wire; what the connection says, where the entity says nothing.
+pub(super) fn consistency(part: &Part, usual: i32) -> i32 {
+    part.option(CONSISTENCY).and_then(level).map_or(usual, Consistency::level)
+}
+
+/// The column by which rows are spread.
+///
+/// # Errors
+/// [`ErrorKind::InvalidSchema`] when there is no such field here, or Milvus cannot spread by it.
+pub(super) fn partition(part: &Part) -> Result<Option<&Column>> {
+    let invalid = |why: &'static str| Error::new(ErrorKind::InvalidSchema, why).of_entity(part.entity.name);
+    let Some(name) = part.option(PARTITION) else {
+        return match part.option(PARTITIONS) {
+            Some(_) => Err(invalid("`partitions` without `partition`: say the field by which rows are spread")),
+            None => Ok(None),
+        };
+    };
+    let (_, column) = part.column(name).ok_or_else(|| invalid("rows are to be spread by a field that does not lie here").at_field(name))?;
+    let spreads = column.placement != Placement::VectorIndex && matches!(Store::of(&column.logical), Store::Int | Store::Text);
+    if spreads { Ok(Some(column)) } else { Err(invalid("Milvus spreads rows by whole numbers and by text alone").at_field(name)) }
+}
+
+/// The field by which a collection's rows are spread.
+pub(super) fn partition_field(part: &Part) -> Result<Option<String>> {
+    Ok(partition(part)?.map(value_field))
+}
+
+/// Over how many partitions; 0 for what the server thinks best.
+pub(super) fn partitions(part: &Part) -> i64 {
+    part.option(PARTITIONS).and_then(|number| number.parse().ok()).unwrap_or_default()
+}
