@@ -101,9 +101,9 @@ pub async fn mixed(tested: Tested) -> Outcome {
     let mut rows: Vec<Mixed> = (0..ROWS).map(|n| mixed_row(&mut random, n)).collect();
     for round in 0..3 {
         // Some rows stay, some change: values go, others come.
-        for n in 0..ROWS {
+        for (n, row) in rows.iter_mut().enumerate() {
             if round > 0 && random.chance(50) {
-                rows[n] = mixed_row(&mut random, n);
+                *row = mixed_row(&mut random, n);
             }
         }
         ws.upsert_many(&rows).await?;
