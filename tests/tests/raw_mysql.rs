@@ -143,7 +143,10 @@ async fn values_of_every_type_are_bound_and_read() {
     for (server, ws) in servers().await {
         type Row = (bool, i64, f64, String, Bytes, Uuid, Option<i64>);
         let row: Row = (true, i64::MIN, -0.5, "a'b\"c\\\u{fc}".into(), Bytes(vec![0, 255]), Uuid::from_u128(7), None);
-        let raw = ws.raw("main", "SELECT ?, ?, ?, ?, ?, ?, ?").bind(row.0).bind(row.1).bind(row.2);
+        // What a bare placeholder gives is the server's choice.
+        let text = "SELECT CAST(? AS SIGNED), CAST(? AS SIGNED), CAST(? AS DOUBLE), CAST(? AS CHAR), CAST(? AS BINARY), CAST(? AS BINARY), \
+                    CAST(? AS SIGNED)";
+        let raw = ws.raw("main", text).bind(row.0).bind(row.1).bind(row.2);
         let found: Row = raw.bind(row.3.clone()).bind(row.4.clone()).bind(row.5).bind(row.6).one().await.unwrap();
         assert_eq!(found, row, "{server}");
     }

@@ -187,7 +187,16 @@ async fn a_write_in_trouble_says_whether_it_may_have_happened_and_is_made_again(
             service.trouble.is_over();
             let report = service.store.write(WriteMode::Upsert, version, &rows).await?;
             assert!(report.stale.is_empty() && report.missing.is_empty(), "{said}: {report:?}");
-            let there = service.calm.driver.fetch(&service.calm.part, &rows.iter().map(|r| r.0.clone()).collect::<Vec<_>>(), &[0]).await?;
+            // Where reads lag behind writes, another reader sees them after a while.
+            let ids: Vec<Id> = rows.iter().map(|row| row.0.clone()).collect();
+            let mut there = service.calm.driver.fetch(&service.calm.part, &ids, &[0]).await?;
+            for _ in 0..100 {
+                if there.len() == rows.len() && there.versions.iter().all(|found| *found == version) {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                there = service.calm.driver.fetch(&service.calm.part, &ids, &[0]).await?;
+            }
             assert_eq!((there.len(), there.versions.iter().all(|v| *v == version)), (rows.len(), true), "{said}");
         }
         // The answer is lost after the rows were written: nobody knows, and writing again changes nothing.

@@ -247,16 +247,24 @@ impl Dialect for MySqlDialect {
     }
 
     fn compare(&self, sql: &mut Sql<'_>, term: &Term<'_>, how: Comparison, value: &Value) -> Result<()> {
-        // Nothing sorts before the empty text; seekdb fails where it is asked whether a long one does.
-        if matches!((value, how), (Value::Text(text), Comparison::Ge | Comparison::Lt) if text.is_empty()) {
-            if how == Comparison::Lt {
-                sql.push("1 = 0");
-                return Ok(());
-            }
-            term.write_column(sql);
-            sql.push(" IS NOT NULL");
-            return Ok(());
-        }
+        // Nothing sorts before the empty text, and seekdb fails where it is asked whether a long text does.
+        let how = match (value, how) {
+            (Value::Text(text), how) if text.is_empty() => match how {
+                Comparison::Lt => {
+                    sql.push("1 = 0");
+                    return Ok(());
+                }
+                Comparison::Ge => {
+                    term.write_column(sql);
+                    sql.push(" IS NOT NULL");
+                    return Ok(());
+                }
+                Comparison::Le => Comparison::Eq,
+                Comparison::Gt => Comparison::Ne,
+                how => how,
+            },
+            (_, how) => how,
+        };
         if !term.part.is_mapped() || term.length {
             term.write(sql)?;
             sql.push(how.text()).bind(self.stored(&term.logical(), value.clone()));

@@ -87,7 +87,8 @@ fn reads(logical: &LogicalType, there: &str) -> Option<bool> {
     let own = Some(false);
     let texts = ["CHAR", "VARCHAR", "TINYTEXT", "TEXT", "MEDIUMTEXT", "LONGTEXT", "ENUM", "SET"].contains(&there);
     let bytes = ["BINARY", "VARBINARY", "TINYBLOB", "BLOB", "MEDIUMBLOB", "LONGBLOB"].contains(&there);
-    let plain = there.strip_suffix(" UNSIGNED").unwrap_or(there);
+    // Those of 64 bits without a sign may be beyond what an integer holds: they are to be cast.
+    let plain = if there == "BIGINT UNSIGNED" { there } else { there.strip_suffix(" UNSIGNED").unwrap_or(there) };
     let whole = ["BOOLEAN", "TINYINT", "SMALLINT", "MEDIUMINT", "INT", "BIGINT", "YEAR"].contains(&plain);
     match logical {
         _ if there == "NULL" => own,
