@@ -20,9 +20,10 @@ pub const PROOFS: &[(&str, &str)] = &[
     ("milvus", "Milvus 2.3 and Lite 3.2"),
     ("postgres", "PostgreSQL 15"),
     ("pgvector", "PostgreSQL 18 with pgvector 0.8"),
-    ("mysql", "MariaDB 10.11"),
+    ("mysql", "MariaDB 10.11, MySQL 9.7"),
+    ("oceanbase", "seekdb 1.4"),
     ("mssql", "own peer on the wire; judged by Microsoft's parser; **no live server**"),
-    ("trino", "Trino 476 with Iceberg, but for a case of text filters"),
+    ("trino", "Trino 476 with Iceberg, 84 cases of the suite"),
     ("trino_read_only", "Trino 476 with Iceberg and tpch"),
 ];
 
