@@ -8,7 +8,7 @@ use heavenbase::ErrorKind;
 use heavenbase::backends::milvus::MilvusDriver;
 use heavenbase::backends::{Connect, Milvus};
 use heavenbase::capability::Placement;
-use heavenbase::driver::{Aggregate, AggregateFunction, Driver, Group, Measure, NearQuery, Position, SubQuery};
+use heavenbase::driver::{Aggregate, AggregateFunction, Driver, Group, Measure, NearQuery, Position, SubQuery, WriteBatch, WriteMode};
 use heavenbase::filter::{Condition, Filter, Test};
 use heavenbase::schema::{BackendOption, Binding, Column, EntitySchema, Index, Part, Routing};
 use heavenbase::types::{Id, LogicalType, Metric, Value};
