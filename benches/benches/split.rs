@@ -120,7 +120,7 @@ async fn and(ws: &Workspace<Two>, chosen: &[String]) -> heavenbase::Result<()> {
         filter: Filter::Test(Test::new(field, Condition::Lt(Value::Float(below)))),
     };
     println!("AND over two backends, 100k rows, ids only; the best of four plans written by hand over the drivers beside it");
-    let (mut met, mut points) = (0, 0);
+    let (mut met, mut points, mut random) = (0, 0, Random(5));
     for sa in [0.01, 0.1, 1.0, 10.0, 50.0] {
         for sb in [0.01, 0.1, 1.0, 10.0, 50.0] {
             if chosen.iter().any(|name| name.contains('x')) && !chosen.contains(&format!("{sa}x{sb}")) {
@@ -132,10 +132,11 @@ async fn and(ws: &Workspace<Two>, chosen: &[String]) -> heavenbase::Result<()> {
             let expected = both.all().await?.len();
             let repeats = (Duration::from_millis(3).as_nanos() / started.elapsed().as_nanos().max(1)).clamp(1, 200) as u32;
             let mut least = [Duration::MAX; 5];
-            for round in 0..15 {
-                for turn in 0..least.len() {
-                    // Whoever comes after a plan that reads everything finds the caches cold.
-                    let plan = (turn + round) % least.len();
+            let mut turns = [0, 1, 2, 3, 4];
+            for _ in 0..25 {
+                // Whoever comes after a plan that reads everything finds the caches cold, after one that reads the same warm.
+                (1..turns.len()).for_each(|i| turns.swap(i, random.below(i as u64 + 1) as usize));
+                for plan in turns {
                     let started = Clock::now();
                     for _ in 0..repeats {
                         let found = if plan == 0 { both.all().await?.len() } else { by_hand(plan - 1, &a, &b).await? };

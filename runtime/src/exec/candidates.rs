@@ -39,8 +39,8 @@ pub(super) async fn probe(context: &Context, groups: &[Group], after: Option<&Id
     let mut read: Vec<Option<Side>> = groups.iter().map(|_| None).collect();
     if let Some(smallest) = smallest {
         // Sides that are not much larger are read too: that costs less than asking them for each id.
-        let least = sizes[smallest].bound().unwrap_or_default();
-        let alike = |i: &usize| *i != smallest && sizes[*i].bound().is_some_and(|n| n <= least.saturating_mul(PROBE_COST));
+        let alike_up_to = super::sizes::alike(sizes[smallest].bound().unwrap_or_default());
+        let alike = |i: &usize| *i != smallest && sizes[*i].bound().is_some_and(|n| n <= alike_up_to);
         let mut chosen: Vec<usize> = std::iter::once(smallest).chain((0..groups.len()).filter(alike)).collect();
         if chosen.iter().all(|i| embedded(context, &groups[*i])) {
             let rows = sizes[smallest].bound().unwrap_or(cap);

@@ -11,6 +11,13 @@ use crate::types::Value;
 
 /// Probing a part for one id costs about as much as reading so many of its ids.
 pub(super) const PROBE_COST: usize = 3;
+
+/// How far the others are counted once a small side is known: sides up to there are read rather than asked id by id. Not
+/// as far as that would pay, for counting costs a quarter of reading.
+pub(super) fn alike(least: usize) -> usize {
+    least.saturating_add(least / 2)
+}
+
 /// What the first question about a side in this process counts to.
 const FIRST: usize = 256;
 /// So few ids are pushed in the time that it takes to ask one more driver about its side.
@@ -59,7 +66,7 @@ pub(super) async fn sizes(context: &Context, groups: &[Group], cap: usize) -> Re
                 if least <= TINY {
                     return Ok(sizes);
                 }
-                let upto = if least == usize::MAX { round } else { least.saturating_mul(PROBE_COST).min(cap) };
+                let upto = if least == usize::MAX { round } else { alike(least).min(cap) };
                 if sizes[i].bound().is_some() || sizes[i].asked >= upto.max(1) || second && least == usize::MAX {
                     continue;
                 }
@@ -76,7 +83,7 @@ pub(super) async fn sizes(context: &Context, groups: &[Group], cap: usize) -> Re
     if far.is_empty() || least <= FIRST {
         return Ok(sizes);
     }
-    let upto = if least == usize::MAX { FAR.min(cap) } else { least.saturating_mul(PROBE_COST).min(cap) };
+    let upto = if least == usize::MAX { FAR.min(cap) } else { alike(least).min(cap) };
     for upto in [upto, cap] {
         let answers = try_join_all(far.iter().map(|i| of_group(context, &groups[*i], upto))).await?;
         far.iter().zip(answers).for_each(|(i, answer)| sizes[*i] = Size { asked: upto, answer });
