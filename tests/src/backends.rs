@@ -82,7 +82,7 @@ const NOT_UNIQUE: Manners = Manners { unique: false, ..ALL };
 const FEW_COLUMNS: Manners = Manners { most_columns: 24, ..ALL };
 
 /// Keeps everything, but -0.0 as 0.0.
-#[cfg(feature = "mysql")]
+#[cfg(any(feature = "mysql", feature = "oracle"))]
 const NO_NEGATIVE_ZERO: Manners = Manners { negative_zero: false, ..ALL };
 
 /// Decides no uniqueness, and keeps 40 KB a row.
@@ -155,6 +155,8 @@ pub fn all() -> Vec<Tested> {
         "oceanbase" = "oceanbase", Some("HEAVENBASE_TEST_OCEANBASE"), ALL, true, |place| backends::OceanBase::url(place.address);
         #[cfg(feature = "mssql")]
         "mssql" = "mssql", Some("HEAVENBASE_TEST_MSSQL"), ALL, true, |place| backends::Mssql::url(place.address);
+        #[cfg(feature = "oracle")]
+        "oracle" = "oracle", Some("HEAVENBASE_TEST_ORACLE"), NO_NEGATIVE_ZERO, true, |place| backends::Oracle::url(place.address);
         #[cfg(feature = "trino")]
         "trino" = "trino", Some("HEAVENBASE_TEST_TRINO"), NOT_UNIQUE, true at 5 percent, |place| backends::TrinoIceberg::url(place.address);
     }

@@ -20,7 +20,7 @@ pub mod paper;
 mod rehearsal;
 #[cfg(any(feature = "json", feature = "pickle", feature = "file"))]
 mod rows;
-#[cfg(any(feature = "_http", feature = "milvus"))]
+#[cfg(any(feature = "_http", feature = "milvus", feature = "oracle"))]
 pub(crate) mod secret;
 // What the SQL drivers share; a driver's feature joins the condition: `any(feature = …, feature = …)`.
 #[cfg(any(feature = "sqlite", feature = "duckdb", feature = "_network", feature = "trino", feature = "_paper"))]
@@ -75,6 +75,8 @@ backends! {
     trino: Trino;
     #[cfg(feature = "mssql")]
     mssql: Mssql;
+    #[cfg(feature = "oracle")]
+    oracle: Oracle;
 }
 
 pub use native::{Native, RunsSql};

@@ -10,8 +10,9 @@ use parking_lot::Mutex;
 
 use super::sql::Statement;
 use super::sql::session::{Answer, Phase, Running, Session, Sessions};
+use crate::driver::Manifest;
 use crate::schema::Part;
-use crate::types::Id;
+use crate::types::{Id, Value};
 
 /// What the imagined server finds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,6 +77,11 @@ impl Transcript {
         std::mem::take(&mut self.0.lock().written)
     }
 
+    /// What there is.
+    pub fn scene(&self) -> Scene {
+        self.0.lock().scene.clone()
+    }
+
     /// Writes a statement down, and says what there is.
     pub fn write(&self, statement: &Statement) -> Scene {
         let mut sheet = self.0.lock();
@@ -86,6 +92,13 @@ impl Transcript {
 
 /// What a server would answer, where a driver's next statement hangs on it. Nothing for all else.
 pub type Imagined = fn(&Scene, &Statement) -> Answer;
+
+/// The manifest of a part before its last columns were added: without those that can be.
+pub(super) fn earlier(part: &Part) -> Manifest {
+    let whole = Manifest::of(part);
+    let added = |name: &str| part.columns.iter().any(|c| c.name == name && !c.unique && (c.nullable || c.default.is_some()));
+    Manifest { columns: whole.columns.into_iter().filter(|column| !added(&column.field)).collect(), ..whole }
+}
 
 /// Connections to a sheet of paper.
 #[derive(Clone, Debug)]
@@ -112,5 +125,16 @@ impl Session for Paper {
     fn run<'s>(&'s mut self, statement: &'s Statement, _: Phase) -> Running<'s, Answer> {
         let scene = self.transcript.write(statement);
         Box::pin(std::future::ready(Ok((self.imagined)(&scene, statement))))
+    }
+
+    /// Written down once: the text is the same for each row. What is imagined is asked for each, by its values.
+    fn run_each<'s>(&'s mut self, text: &'s str, rows: Vec<Vec<Value>>, _: Phase) -> Running<'s, u64> {
+        let mut changed = 0;
+        for (at, values) in rows.into_iter().enumerate() {
+            let statement = Statement { text: text.to_owned(), values };
+            let scene = if at == 0 { self.transcript.write(&statement) } else { self.transcript.scene() };
+            changed += (self.imagined)(&scene, &statement).changed;
+        }
+        Box::pin(std::future::ready(Ok(changed)))
     }
 }

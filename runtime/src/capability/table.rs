@@ -232,6 +232,21 @@ capability_table! {
         [Vector] in VectorIndex: [IsNull, Near];
         [Vector] in InlineColumn: [IsNull];
     }
+    // A long text is a CLOB, which the server neither sorts nor groups; where a field's is short, the driver takes both all the same.
+    Oracle = "oracle" [cfg(feature = "oracle")] {
+        metrics: [Cosine, L2, Dot];
+        [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
+        [Int, Float, Decimal] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
+        [Bool, Category] in InlineColumn: [Eq, IsNull, Sort, GroupBy];
+        [Text] in InlineColumn: [Eq, IsNull, Compare, Contains, Like];
+        [Text] in InvertedIndex: [Eq, IsNull, Compare, Contains, Like, Matches];
+        [Bytes] in InlineColumn: [Eq, IsNull];
+        [Json] in JsonField: [Eq, IsNull];
+        [List] in InlineColumn: [Eq, IsNull, Has, Length];
+        [List] in SideTable: [Eq, IsNull, Has, Length];
+        [Vector] in VectorIndex: [IsNull, Near];
+        [Vector] in InlineColumn: [IsNull];
+    }
     // Iceberg has no JSON type, so nothing looks into JSON there. Which regular expressions run natively is decided pattern by
     // pattern.
     TrinoIceberg = "trino" [cfg(feature = "trino")] {

@@ -8,8 +8,7 @@ use tiberius::{ColumnData, IntoSql, Row};
 use crate::backends::sql::forms::corrupt;
 use crate::backends::sql::list;
 use crate::error::Result;
-use crate::schema::Part;
-use crate::types::{Date, Decimal, Duration, Id, LogicalType, Timestamp, Uuid, Value};
+use crate::types::{Date, Decimal, Duration, LogicalType, Timestamp, Uuid, Value};
 
 /// A value in stored form, as a parameter.
 pub(super) struct Bound<'v>(pub(super) &'v Value);
@@ -123,6 +122,10 @@ pub(super) fn read(logical: &LogicalType, stored: Value) -> Result<Value> {
             Value::Date(i32::try_from(days).ok().and_then(|days| Date::from_days(days).ok()).ok_or_else(corrupt)?)
         }
         (LogicalType::Duration, Value::Int(micros)) => Value::Duration(Duration::from_micros(micros)),
+        // The least and the greatest of the server's own type come as their text.
+        (LogicalType::Uuid, Value::Bytes(bytes)) if bytes.len() == 36 => {
+            Value::Uuid(std::str::from_utf8(&bytes).ok().and_then(|text| Uuid::parse_str(text).ok()).ok_or_else(corrupt)?)
+        }
         (LogicalType::Uuid, Value::Bytes(bytes)) => Value::Uuid(Uuid::from_slice(&bytes).map_err(|_| corrupt())?),
         (LogicalType::Json, Value::Text(text)) => Value::Json(Box::new(serde_json::from_str(&text).map_err(|_| corrupt())?)),
         (LogicalType::List(item), Value::Text(text)) => list::parse(item, text.as_bytes())?,
@@ -147,20 +150,6 @@ pub(super) fn read(logical: &LogicalType, stored: Value) -> Result<Value> {
             if fits { stored } else { return Err(corrupt()) }
         }
     })
-}
-
-/// A key as an id.
-pub(super) fn id(part: &Part, stored: Value) -> Result<Id> {
-    let kind = part.key().kind;
-    kind.id(read(&kind.logical(), stored)?).ok_or_else(|| corrupt().at_field(crate::schema::ID_COLUMN))
-}
-
-/// A whole number.
-pub(super) fn whole(stored: Option<&Value>) -> Result<i64> {
-    match stored {
-        Some(Value::Int(n)) => Ok(*n),
-        _ => Err(corrupt()),
-    }
 }
 
 /// The numbers of a vector, lowest byte first.

@@ -197,11 +197,9 @@ pub(super) fn index(dialect: &MssqlDialect, part: &Part, columns: &[&Column], un
         sql.name(digest.as_deref().unwrap_or(&column.physical));
     }
     sql.push(")");
-    let mut conditions = 0;
-    for column in columns.iter().filter(|column| unique && column.nullable) {
-        sql.push(if conditions == 0 { " WHERE " } else { " AND " });
+    for (i, column) in columns.iter().filter(|column| unique && column.nullable).enumerate() {
+        sql.push(if i == 0 { " WHERE " } else { " AND " });
         sql.name(key(column).as_deref().unwrap_or(&column.physical)).push(" IS NOT NULL");
-        conditions += 1;
     }
     Some(sql.finish())
 }

@@ -5,6 +5,7 @@ use tiberius::{AuthMethod, Config, EncryptionLevel};
 use super::dialect::MssqlDialect;
 use super::driver::MssqlDriver;
 use super::pool::Pool;
+use crate::backends::network::address::{Address, wrong};
 use crate::backends::network::{Options, Tls, connection_options};
 use crate::backends::sql::Statement;
 use crate::backends::sql::session::{Phase, Session};
@@ -34,51 +35,17 @@ connection_options!(
     "A database at an address: `mssql://user:password@host:port/database`. What of it is not plain is written `%40`."
 );
 
-fn wrong(why: &'static str) -> Error {
-    Error::new(ErrorKind::InvalidSchema, why)
-}
-
-/// `%40` as what it stands for.
-fn plain(text: &str) -> Result<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, others @ ..] = rest {
-        let digit = |at: usize| others.get(at).and_then(|c| char::from(*c).to_digit(16));
-        match (first, digit(0), digit(1)) {
-            (b'%', Some(high), Some(low)) => {
-                bytes.push((high * 16 + low) as u8);
-                rest = &others[2..];
-            }
-            (b'%', ..) => return Err(wrong("the address has a `%` without two hexadecimal digits: write it %25")),
-            (other, ..) => {
-                bytes.push(*other);
-                rest = others;
-            }
-        }
-    }
-    String::from_utf8(bytes).map_err(|_| wrong("the address holds bytes that are no UTF-8"))
-}
-
 /// The client's configuration of an address.
 pub(super) fn configuration(options: &Options) -> Result<Config> {
     const FORM: &str = "the address cannot be read: it has the form mssql://user:password@host:port/database";
-    let rest = options.url.strip_prefix("mssql://").or_else(|| options.url.strip_prefix("sqlserver://")).ok_or_else(|| wrong(FORM))?;
-    let (place, database) = rest.rsplit_once('/').ok_or_else(|| wrong("the address names no database: write it after the port"))?;
-    let (user, server) = place.rsplit_once('@').ok_or_else(|| wrong(FORM))?;
-    let (user, password) = user.split_once(':').unwrap_or((user, ""));
-    let (host, port) = match server.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
-        Some((host, port)) => (host, port.parse().map_err(|_| wrong(FORM))?),
-        None => (server, 1433),
-    };
-    if host.is_empty() || user.is_empty() || database.is_empty() || database.contains('?') {
-        return Err(wrong(FORM));
-    }
+    const NAMELESS: &str = "the address names no database: write it after the port";
+    let address = Address::parse(&options.url, &["mssql://", "sqlserver://"], 1433, FORM, NAMELESS)?;
     let mut config = Config::new();
-    config.host(plain(host)?.trim_start_matches('[').trim_end_matches(']'));
-    config.port(port);
-    config.database(plain(database)?);
+    config.host(address.host);
+    config.port(address.port);
+    config.database(address.name);
     config.application_name("heavenbase");
-    config.authentication(AuthMethod::sql_server(plain(user)?, plain(password)?));
+    config.authentication(AuthMethod::sql_server(address.user, address.password));
     config.handshake_timeout(Some(options.pool.acquire_timeout.max(std::time::Duration::from_secs(1))));
     config.command_timeout(Some(options.pool.statement_timeout).filter(|limit| !limit.is_zero()));
     let tls = options.tls.unwrap_or(Tls::Prefer);

@@ -5,14 +5,14 @@ use super::columns::{self, DIMENSIONS};
 use super::core::Core;
 use super::write::plain;
 use super::{existing, text};
+use crate::backends::sql::core::whole;
 use crate::backends::sql::manifest::{Manifest, TABLE};
 use crate::backends::sql::session::{Answer, Phase, Session};
 use crate::backends::sql::{Sql, Statement, children, ddl};
-use crate::capability::Placement;
 use crate::driver::Ensured;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{Column, Part};
-use crate::types::{LogicalType, Value};
+use crate::schema::Part;
+use crate::types::Value;
 
 /// What holds other sessions off until the transaction ends; gives a number below 0 where it could not.
 const LOCK: &str = "--script\nDECLARE @held INT; EXEC @held = sp_getapplock @Resource = N'heavenbase', @LockMode = 'Exclusive', \
@@ -29,7 +29,7 @@ pub(super) async fn run(session: &mut dyn Session, statement: Statement) -> Resu
 
 async fn is_there(session: &mut dyn Session, table: &str) -> Result<bool> {
     let answer = run(session, Statement { text: THERE.to_owned(), values: vec![Value::Text(table.to_owned())] }).await?;
-    super::codec::whole(answer.rows.first().and_then(|row| row.first())).map(|count| count > 0)
+    whole(answer.rows.first().and_then(|row| row.first())).map(|count| count > 0)
 }
 
 async fn noted(core: &Core, session: &mut dyn Session, part: &Part) -> Result<Option<Manifest>> {
@@ -53,27 +53,6 @@ async fn note(core: &Core, session: &mut dyn Session, part: &Part) -> Result<()>
     sql.push("INSERT INTO ").name(TABLE).push(" ([physical], [manifest]) VALUES (").bind(text::bound(&part.table)).push(", ");
     sql.bind(Value::Text(Manifest::of(part).to_json()?)).push(")");
     run(session, sql.finish()).await.map(drop)
-}
-
-/// What the entity asks for that can be refused before anything runs.
-fn check(core: &Core, part: &Part) -> Result<()> {
-    let refuse = |column: &Column, why: String| Err(Error::new(ErrorKind::InvalidSchema, why).of_entity(part.entity.name).at_field(column.name));
-    for column in &part.columns {
-        if let Some(index) = column.index
-            && (!index.method.is_empty() || !index.parameters.is_empty())
-        {
-            let why = format!("no index method `{}` on a {} field here: say `index` alone", index.method, column.logical.class());
-            return refuse(column, why);
-        }
-        if let LogicalType::Vector(length) = column.logical
-            && column.placement == Placement::VectorIndex
-            && core.dialect.vectors
-            && length > DIMENSIONS
-        {
-            return refuse(column, format!("the server searches vectors of at most {DIMENSIONS} numbers: store the field as InlineColumn"));
-        }
-    }
-    Ok(())
 }
 
 /// Runs something in a transaction, while no other session creates or drops.
@@ -100,7 +79,7 @@ macro_rules! alone {
 
 /// Creates the part, or adds what it lacks: all of it or nothing.
 pub(super) async fn ensure(core: &Core, part: &Part) -> Result<Ensured> {
-    check(core, part)?;
+    ddl::check(part, core.dialect.vectors.then_some(DIMENSIONS))?;
     if part.is_mapped() {
         let mut session = core.sessions.session(Phase::Read).await?;
         return existing::check(core, &mut *session, part).await;
@@ -170,7 +149,7 @@ async fn create_index(session: &mut dyn Session, part: &Part, index: Statement, 
         let text = "SELECT COUNT_BIG(*) FROM sys.indexes i JOIN sys.tables o ON o.[object_id] = i.[object_id] WHERE i.[name] = @P1 \
                     AND o.[name] = @P2 AND o.[schema_id] = SCHEMA_ID()";
         let answer = run(session, Statement { text: text.to_owned(), values }).await?;
-        if super::codec::whole(answer.rows.first().and_then(|row| row.first()))? > 0 {
+        if whole(answer.rows.first().and_then(|row| row.first()))? > 0 {
             return Ok(());
         }
     }

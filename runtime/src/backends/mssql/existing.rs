@@ -83,7 +83,7 @@ pub(super) async fn check(core: &Core, session: &mut dyn Session, part: &Part) -
     sql.push(" c ON c.[object_id] = k.[object_id] AND c.[column_id] = k.[column_id] WHERE k.[object_id] = i.[object_id] ");
     sql.push("AND k.[index_id] = i.[index_id] AND k.[is_included_column] = 0) = ").bind(Value::Text(part.id_column().to_owned()));
     let unique = run(session, sql.finish()).await?;
-    found.key_is_unique = super::codec::whole(unique.rows.first().and_then(|row| row.first()))? > 0;
+    found.key_is_unique = crate::backends::sql::core::whole(unique.rows.first().and_then(|row| row.first()))? > 0;
     compare(part, &found).map(|()| Ensured::default())
 }
 
@@ -112,7 +112,7 @@ fn of_type(name: &str, kind: &str, length: i64, precision: i64, scale: i64) -> F
             advice = "it holds more than 28 digits: map a view that casts it";
             Vec::new()
         }
-        "nvarchar" => vec![text(4)].concat(),
+        "nvarchar" => text(4),
         "varchar" => {
             // What its code page has no sign for becomes a question mark.
             exact = false;

@@ -2,6 +2,7 @@
 
 use tiberius::error::Error as Cause;
 
+use crate::backends::network::meaning::Meaning;
 use crate::backends::sql::session::Phase;
 use crate::error::{Error, ErrorKind, Status};
 
@@ -14,19 +15,8 @@ pub(super) fn is_lost(cause: &Cause) -> bool {
 }
 
 /// What an error comes down to.
-struct Meaning {
-    kind: ErrorKind,
-    message: &'static str,
-    temporary: bool,
-    lost: bool,
-    /// Whether the server's own words may be shown: they hold no stored or bound value.
-    quotable: bool,
-}
-
 fn meaning(number: u32) -> Meaning {
-    let plain = |kind, message| Meaning { kind, message, temporary: false, lost: false, quotable: false };
-    let shown = |kind, message| Meaning { quotable: true, ..plain(kind, message) };
-    let passing = |kind, message| Meaning { temporary: true, ..plain(kind, message) };
+    let (plain, shown, passing) = (Meaning::plain, Meaning::shown, Meaning::passing);
     match number {
         596 | 6005 | 17142 | 18401 | 40197 | 40501 | 40613 | 49918..=49920 => {
             Meaning { lost: true, ..passing(ErrorKind::Unavailable, "the server ended the connection, or is starting or stopping") }
@@ -62,8 +52,7 @@ pub(super) fn error(cause: Cause, phase: Phase) -> Error {
     let found = match cause {
         Cause::Server(token) => {
             let meaning = meaning(token.code());
-            let status = if meaning.temporary { Status::Temporary } else { Status::Permanent };
-            let mut found = Error::new(meaning.kind, meaning.message).with_status(status).with("number", token.code());
+            let mut found = meaning.error().with("number", token.code());
             if let Some(key) = clashing_key(token.code(), token.message()) {
                 found = found.with("key", key);
             }

@@ -5,24 +5,16 @@ use std::sync::Arc;
 use super::columns;
 use super::dialect::MssqlDialect;
 use super::driver::MssqlDriver;
-use crate::backends::paper::{Answers, Paper, Scene, Transcript};
+use crate::backends::paper::{Answers, Paper, Scene, Transcript, earlier};
 use crate::backends::sql::Statement;
 use crate::backends::sql::session::Answer;
 use crate::driver::{Driver, Manifest};
-use crate::schema::Part;
 use crate::types::Value;
 
 /// A driver that writes its statements on a sheet, for a server that has vectors.
 pub fn on_paper(transcript: Transcript) -> Arc<dyn Driver> {
     let dialect = MssqlDialect { vectors: true };
     Arc::new(MssqlDriver::new(Paper::new(transcript, imagined), None, dialect, "SQL Server, on paper".to_owned()))
-}
-
-/// The manifest of a part before its last columns were added: without those that can be.
-fn earlier(part: &Part) -> Manifest {
-    let whole = Manifest::of(part);
-    let added = |name: &str| part.columns.iter().any(|c| c.name == name && !c.unique && (c.nullable || c.default.is_some()));
-    Manifest { columns: whole.columns.into_iter().filter(|column| !added(&column.field)).collect(), ..whole }
 }
 
 /// What a server would answer, as far as the next statement hangs on it.

@@ -1,18 +1,17 @@
 //! Connections: made when they are needed, kept for the next, thrown away when anything is left in the midst.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use parking_lot::Mutex;
 use tiberius::error::Error as Cause;
 use tiberius::{Config, Query};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
 use super::{codec, failure};
-use crate::backends::network::{PoolSettings, TRUSTED};
+use crate::backends::network::{PoolSettings, Shelf, TRUSTED};
 use crate::backends::sql::Statement;
 use crate::backends::sql::session::{Answer, Phase, Running, Session, Sessions};
 use crate::error::{Error, ErrorKind, Result};
@@ -29,27 +28,18 @@ const SESSION: &str = "SET LANGUAGE us_english; SET ANSI_NULLS, ANSI_PADDING, AN
 /// Where connections come from.
 pub(super) struct Pool {
     config: Config,
-    acquire: Duration,
-    idle_limit: Duration,
-    permits: Arc<Semaphore>,
-    idle: Mutex<Vec<(Client, Instant)>>,
+    shelf: Shelf<Client>,
 }
 
 impl Pool {
     pub(super) fn new(config: Config, settings: &PoolSettings) -> Arc<Self> {
-        Arc::new(Pool {
-            config,
-            acquire: settings.acquire_timeout,
-            idle_limit: settings.idle_timeout,
-            permits: Arc::new(Semaphore::new(settings.max_connections.max(1) as usize)),
-            idle: Mutex::default(),
-        })
+        Arc::new(Pool { config, shelf: Shelf::new(settings) })
     }
 
     /// A new connection, set up.
     pub(super) async fn connect(&self) -> Result<Client> {
         let late = || Error::new(ErrorKind::Unavailable, "the server does not answer");
-        let made = timeout(self.acquire.max(Duration::from_secs(1)), async {
+        let made = timeout(self.shelf.acquire.max(Duration::from_secs(1)), async {
             let mut client = match self.reach(self.config.clone()).await {
                 // A gateway names the server that has the database.
                 Err(Cause::Routing { host, port }) => {
@@ -74,20 +64,9 @@ impl Pool {
 
     /// A connection that nobody else has; one that was idle for long is asked whether it lives.
     pub(super) async fn take(self: &Arc<Self>, phase: Phase) -> Result<TdsSession> {
-        let busy = || {
-            let why = "no connection was free in time: raise max_connections, or keep fewer statements under way";
-            Error::new(ErrorKind::Unavailable, why).with_status(crate::error::Status::Temporary)
-        };
-        let permit = timeout(self.acquire, self.permits.clone().acquire_owned()).await.map_err(|_| busy())?.map_err(|_| busy())?;
-        loop {
-            let kept = self.idle.lock().pop();
-            let Some((mut client, since)) = kept else { break };
-            let idle = since.elapsed();
-            if idle > self.idle_limit {
-                continue;
-            }
-            let lives = idle < TRUSTED || matches!(timeout(TRUSTED, ping(&mut client)).await, Ok(Ok(())));
-            if lives {
+        let permit = self.shelf.permit().await?;
+        while let Some((mut client, trusted)) = self.shelf.take() {
+            if trusted || matches!(timeout(TRUSTED, ping(&mut client)).await, Ok(Ok(()))) {
                 return Ok(TdsSession { client: Some(client), pool: self.clone(), permit, clean: true, open: false });
             }
         }
@@ -126,7 +105,7 @@ pub(super) struct TdsSession {
 impl Drop for TdsSession {
     fn drop(&mut self) {
         if let Some(client) = self.client.take().filter(|_| self.clean && !self.open) {
-            self.pool.idle.lock().push((client, Instant::now()));
+            self.pool.shelf.put(client);
         }
     }
 }

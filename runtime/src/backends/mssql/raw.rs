@@ -6,6 +6,7 @@ use tiberius::Query;
 
 use super::pool::Pool;
 use super::{codec, columns, failure};
+use crate::backends::sql::core::raw_answer;
 use crate::backends::sql::session::Phase;
 use crate::driver::{RawAnswer, RawColumns, RawStatement};
 use crate::error::{Error, Result};
@@ -61,20 +62,11 @@ pub(super) async fn run(pool: &Arc<Pool>, statement: &RawStatement) -> Result<Ra
         Some(columns) => columns.iter().map(|column| column.name().to_owned()).collect(),
         None => Vec::new(),
     };
-    let columns = statement.wanted.of(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
-    let mut found = RawAnswer { names: columns.iter().map(|(at, _)| names[*at].clone()).collect(), ..RawAnswer::default() };
-    for row in stream.into_first_result().await.map_err(failed)? {
-        let mut stored = codec::row(row).map_err(failed)?;
-        let mut values = Vec::with_capacity(columns.len());
-        for (at, column) in &columns {
-            let stored = stored.get_mut(*at).map(Value::take).unwrap_or_default();
-            let family = stored.family();
-            let value = codec::read(&column.logical, stored).map_err(|_| RawAnswer::mismatch(&names[*at], &family.to_string(), &column.logical))?;
-            RawAnswer::push(&mut values, &names[*at], column, value)?;
-        }
-        found.rows.push(values);
-    }
-    Ok(found)
+    // Whether these are the columns is said before a row is read.
+    statement.wanted.of(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
+    let rows = stream.into_first_result().await.map_err(failed)?;
+    let rows = rows.into_iter().map(codec::row).collect::<tiberius::Result<_>>().map_err(failed)?;
+    raw_answer(&statement.wanted, &names, rows, codec::read)
 }
 
 #[cfg(test)]

@@ -5,39 +5,23 @@
 //! statements, rows are removed before the first one comes, so that rows of one batch may swap values.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
+use std::ops::Deref;
 
 use super::columns::{self, Beside, plain_type};
 use super::core::Core;
 use super::dialect::PARAMETERS;
-use super::{codec, text};
+use super::text;
+use crate::backends::sql::batch::{Attempt, Failed, Found, Rows, attempted, overtaken};
+use crate::backends::sql::core::whole;
 use crate::backends::sql::session::{Answer, Phase, Session};
-use crate::backends::sql::{Dialect, Sql, Statement, Term, children, ddl};
-use crate::driver::{WriteBatch, WriteMode, WriteReport, no_key};
-use crate::error::{Error, ErrorKind, Result, Status};
+use crate::backends::sql::{Dialect, Sql, Statement, Term, children};
+use crate::driver::{WriteBatch, WriteMode, WriteReport};
+use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, KeyKind, Part, VERSION_COLUMN};
-use crate::types::{Id, Value};
-
-/// Most attempts when another session wrote the same rows at the same time, or a connection was gone.
-const ATTEMPTS: u32 = 12;
+use crate::types::Value;
 
 /// Most rows of one list of rows.
 const ROWS: usize = 1_000;
-
-/// How one attempt failed.
-enum Failed {
-    /// The server undid it, or nothing was begun: another attempt may do.
-    Again(Error),
-    /// For good.
-    Final(Error),
-}
-
-impl From<Error> for Failed {
-    fn from(error: Error) -> Self {
-        let again = error.status() == Status::Temporary && matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Unavailable);
-        if again { Failed::Again(error) } else { Failed::Final(error) }
-    }
-}
 
 /// What a column of the table gets of a row: the value at a place of it, or what lies beside that.
 struct Given<'p> {
@@ -51,20 +35,16 @@ struct Given<'p> {
 /// A batch with what is needed to write it.
 struct Writing<'a> {
     core: &'a Core,
-    part: &'a Part,
-    batch: &'a WriteBatch,
-    /// The rows in the order of their ids: every session then locks rows in the same order.
-    order: Vec<usize>,
+    rows: Rows<'a>,
     given: Vec<Given<'a>>,
-    versioned: bool,
 }
 
-/// Rows that are there, and what is to be done with them.
-#[derive(Default)]
-struct Found {
-    report: WriteReport,
-    present: Vec<usize>,
-    absent: Vec<usize>,
+impl<'a> Deref for Writing<'a> {
+    type Target = Rows<'a>;
+
+    fn deref(&self) -> &Rows<'a> {
+        &self.rows
+    }
 }
 
 /// Writes a batch.
@@ -72,55 +52,10 @@ pub(super) async fn write(core: &Core, part: &Part, batch: &WriteBatch) -> Resul
     if batch.is_empty() {
         return Ok(WriteReport::default());
     }
-    let writing = Writing::new(core, part, batch)?;
-    let mut attempt = 1;
-    loop {
-        match writing.once().await {
-            Ok(report) => return Ok(report),
-            Err(Failed::Final(error)) => return Err(error),
-            Err(Failed::Again(error)) if attempt >= ATTEMPTS => return Err(error),
-            Err(Failed::Again(error)) => {
-                if error.kind() == ErrorKind::Conflict {
-                    // Let the other session finish first, and do not come back in step with it.
-                    tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 5)).await;
-                }
-                attempt += 1;
-            }
-        }
-    }
+    attempted(&Writing::new(core, part, batch)?).await
 }
 
-impl<'a> Writing<'a> {
-    fn new(core: &'a Core, part: &'a Part, batch: &'a WriteBatch) -> Result<Self> {
-        let kind = part.key().kind;
-        let fresh = matches!(batch.mode, WriteMode::Insert | WriteMode::Upsert);
-        if fresh && batch.ids.iter().any(|id| kind.value(id).is_none()) {
-            return Err(no_key(kind).of_entity(part.entity.name));
-        }
-        // An id that no key has is of no row: it is missing.
-        let mut order: Vec<usize> = (0..batch.len()).filter(|&row| kind.value(&batch.ids[row]).is_some()).collect();
-        order.sort_unstable_by(|&a, &b| batch.ids[a].cmp(&batch.ids[b]));
-        let mut given = Vec::with_capacity(batch.columns.len());
-        for (place, &position) in batch.columns.iter().enumerate() {
-            let column = part.columns.get(position);
-            let column = column.ok_or_else(|| Error::new(ErrorKind::Internal, "a column position outside of the part"))?;
-            let type_name = plain_type(&column.logical, part.is_mapped()).into_owned();
-            given.push(Given { name: column.physical.clone(), type_name, place, column, beside: None });
-            for (what, name) in columns::beside(&core.dialect, part, position) {
-                given.push(Given { name, type_name: what.type_name(column), place, column, beside: Some(what) });
-            }
-        }
-        Ok(Writing { core, part, batch, order, given, versioned: !part.is_mapped() })
-    }
-
-    fn entity(&self, error: Error) -> Error {
-        error.of_entity(self.part.entity.name)
-    }
-
-    async fn run(&self, session: &mut dyn Session, statement: Statement) -> Result<Answer> {
-        session.run(&statement, Phase::Write).await.map_err(|error| self.entity(error))
-    }
-
+impl Attempt for Writing<'_> {
     async fn once(&self) -> Result<WriteReport, Failed> {
         let mut session = self.core.sessions.session(Phase::Write).await?;
         session.run(&plain("BEGIN TRANSACTION"), Phase::Write).await?;
@@ -136,6 +71,26 @@ impl<'a> Writing<'a> {
                 Err(self.refused(&mut *session, error).await)
             }
         }
+    }
+}
+
+impl<'a> Writing<'a> {
+    fn new(core: &'a Core, part: &'a Part, batch: &'a WriteBatch) -> Result<Self> {
+        let mut given = Vec::with_capacity(batch.columns.len());
+        for (place, &position) in batch.columns.iter().enumerate() {
+            let column = part.columns.get(position);
+            let column = column.ok_or_else(|| Error::new(ErrorKind::Internal, "a column position outside of the part"))?;
+            let type_name = plain_type(&column.logical, part.is_mapped()).into_owned();
+            given.push(Given { name: column.physical.clone(), type_name, place, column, beside: None });
+            for (what, name) in columns::beside(&core.dialect, part, position) {
+                given.push(Given { name, type_name: what.type_name(column), place, column, beside: Some(what) });
+            }
+        }
+        Ok(Writing { core, rows: Rows::new(part, batch)?, given })
+    }
+
+    async fn run(&self, session: &mut dyn Session, statement: Statement) -> Result<Answer> {
+        session.run(&statement, Phase::Write).await.map_err(|error| self.entity(error))
     }
 
     async fn apply(&self, session: &mut dyn Session) -> Result<WriteReport> {
@@ -161,27 +116,14 @@ impl<'a> Writing<'a> {
         if self.batch.mode == WriteMode::Insert {
             match self.versions(session, &self.order, "").await {
                 Ok(there) => {
-                    if let Some(row) = (0..self.batch.len()).find(|&row| there.contains_key(self.batch.ids[row].as_str())) {
-                        let why = "a row with this id is there already: use upsert to replace it";
-                        let error = Error::new(ErrorKind::AlreadyExists, why).with("id", self.batch.ids[row].as_str());
-                        return Failed::Final(self.entity(error));
+                    if let Some(taken) = self.taken(&there) {
+                        return Failed::Final(taken);
                     }
                 }
                 Err(error) => return error.into(),
             }
         }
-        let columns = |group: &[usize]| -> Vec<&Column> { group.iter().filter_map(|&i| self.part.columns.get(i)).collect() };
-        let key = error.detail("key").unwrap_or_default().to_owned();
-        let mut groups = self.part.unique_groups().into_iter();
-        match groups.find(|group| ddl::index_name(&self.core.dialect, self.part, &columns(group), true).eq_ignore_ascii_case(&key)) {
-            Some(group) => Failed::Final(error.at_field(columns(&group).iter().map(|c| c.name).collect::<Vec<_>>().join(", "))),
-            // The key of the id: a row that was not there a moment ago.
-            None if self.versioned => {
-                let why = "another session wrote the same rows at the same time: try again";
-                Failed::Again(self.entity(Error::new(ErrorKind::Conflict, why).with_status(Status::Temporary)))
-            }
-            None => Failed::Final(error),
-        }
+        self.clash(&self.core.dialect, error)
     }
 
     /// The key of a row as it is bound.
@@ -222,7 +164,7 @@ impl<'a> Writing<'a> {
     /// `(VALUES (…), …) AS s ([k], [v], [c0], …)`: each value cast to its column's type, for a null has none.
     fn source(&self, sql: &mut Sql<'_>, rows: &[usize]) -> Result<()> {
         sql.push("(VALUES ");
-        self.rows(sql, rows, true)?;
+        self.values(sql, rows, true)?;
         sql.push(") AS s ([k]");
         sql.push(if self.versioned { ", [v]" } else { "" }).push(if self.expects() { ", [e]" } else { "" });
         for i in 0..self.given.len() {
@@ -232,12 +174,7 @@ impl<'a> Writing<'a> {
         Ok(())
     }
 
-    /// Whether rows must have the version that they were read with.
-    fn expects(&self) -> bool {
-        self.batch.mode == WriteMode::Patch && !self.batch.expected.is_empty()
-    }
-
-    fn rows(&self, sql: &mut Sql<'_>, rows: &[usize], expected: bool) -> Result<()> {
+    fn values(&self, sql: &mut Sql<'_>, rows: &[usize], expected: bool) -> Result<()> {
         let cast = |sql: &mut Sql<'_>, value: Value, type_name: &str| {
             sql.push("CAST(").bind(value).push(" AS ").push_type(type_name).push(")");
         };
@@ -250,7 +187,7 @@ impl<'a> Writing<'a> {
             }
             if expected && self.expects() {
                 sql.push(", ");
-                cast(sql, Value::Int(self.batch.expected.get(row).copied().unwrap_or_default()), "BIGINT");
+                cast(sql, Value::Int(self.expected(row)), "BIGINT");
             }
             for given in &self.given {
                 sql.push(", ");
@@ -305,7 +242,7 @@ impl<'a> Writing<'a> {
             sql.push("INSERT INTO ").table(self.part).push(" ");
             self.names(&mut sql);
             sql.push(" VALUES ");
-            self.rows(&mut sql, piece, false)?;
+            self.values(&mut sql, piece, false)?;
             self.run(session, sql.finish()).await?;
         }
         Ok(())
@@ -354,8 +291,7 @@ impl<'a> Writing<'a> {
         }
         let report = self.others(session, &written).await?;
         if !report.missing.is_empty() {
-            let why = "another session wrote the same rows at the same time: try again";
-            return Err(self.entity(Error::new(ErrorKind::Conflict, why).with_status(Status::Temporary)));
+            return Err(self.entity(overtaken()));
         }
         Ok((report, self.those(&written)))
     }
@@ -414,10 +350,6 @@ impl<'a> Writing<'a> {
         Ok((self.others(session, &written).await?, self.those(&written)))
     }
 
-    fn ids(&self, rows: &[usize]) -> Vec<Id> {
-        rows.iter().map(|&row| self.batch.ids[row].clone()).collect()
-    }
-
     async fn remove(&self, session: &mut dyn Session, rows: &[usize]) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
@@ -431,7 +363,7 @@ impl<'a> Writing<'a> {
     /// The ids that a statement says it wrote.
     fn note(&self, written: &mut HashSet<String>, answer: Answer) -> Result<()> {
         for row in answer.rows {
-            written.insert(codec::id(self.part, row.into_iter().next().unwrap_or_default())?.into_string());
+            written.insert(self.core.id(self.part, row.into_iter().next().unwrap_or_default())?.into_string());
         }
         Ok(())
     }
@@ -458,21 +390,8 @@ impl<'a> Writing<'a> {
 
     /// Locks the rows that are there, and sorts out which may be written.
     async fn find(&self, session: &mut dyn Session) -> Result<Found> {
-        let mut found = Found::default();
         let there = self.versions(session, &self.order, " WITH (UPDLOCK, HOLDLOCK)").await?;
-        for &row in &self.order {
-            match there.get(self.batch.ids[row].as_str()) {
-                None => found.absent.push(row),
-                Some(version) if self.versioned && *version >= self.batch.version => found.report.stale.push((row, *version)),
-                Some(_) => found.present.push(row),
-            }
-        }
-        if matches!(self.batch.mode, WriteMode::Patch | WriteMode::Delete) {
-            let present: HashSet<usize> = found.present.iter().copied().collect();
-            found.report.missing = (0..self.batch.len()).filter(|row| !present.contains(row)).collect();
-        }
-        found.report.stale.sort_unstable();
-        Ok(found)
+        Ok(self.found(&there))
     }
 
     /// The rows that are there, each with its version; `hint` stands behind the table's name.
@@ -491,8 +410,8 @@ impl<'a> Writing<'a> {
         let statement = sql.finish();
         let answer = self.run(session, statement).await?;
         let one = |row: Vec<Value>| {
-            let version = codec::whole(row.get(1))?;
-            Ok((codec::id(self.part, row.into_iter().next().unwrap_or_default())?.into_string(), version))
+            let version = whole(row.get(1))?;
+            Ok((self.core.id(self.part, row.into_iter().next().unwrap_or_default())?.into_string(), version))
         };
         answer.rows.into_iter().map(one).collect()
     }

@@ -12,9 +12,7 @@ fn number_of(cause: &dyn DatabaseError) -> u16 {
 
 /// What an error comes down to.
 fn codes(cause: &dyn DatabaseError) -> Meaning {
-    let plain = |kind, message| Meaning { kind, message, temporary: false, lost: false, quotable: false };
-    let shown = |kind, message| Meaning { quotable: true, ..plain(kind, message) };
-    let passing = |kind, message| Meaning { temporary: true, ..plain(kind, message) };
+    let (plain, shown, passing) = (Meaning::plain, Meaning::shown, Meaning::passing);
     match number_of(cause) {
         // 1927 is MariaDB's for a killed session, 4031 MySQL's for one that was idle for too long, 5066 OceanBase's.
         1053 | 1077 | 1078 | 1079 | 1152 | 1158..=1161 | 1184 | 1927 | 3169 | 4031 | 5066 => {

@@ -2,23 +2,9 @@
 
 use sqlx::error::DatabaseError;
 
+pub(crate) use super::meaning::Meaning;
 pub(crate) use crate::backends::sql::session::Phase;
 use crate::error::{Error, ErrorKind, Status};
-
-/// What a database's own error comes down to.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Meaning {
-    /// The kind.
-    pub kind: ErrorKind,
-    /// What is wrong and the way out, free of values.
-    pub message: &'static str,
-    /// Whether the same call may succeed later.
-    pub temporary: bool,
-    /// Whether the connection is gone with it.
-    pub lost: bool,
-    /// Whether the server's own words may be shown: they hold no stored or bound value.
-    pub quotable: bool,
-}
 
 /// Reads a database's error codes.
 pub(crate) type Codes = fn(&dyn DatabaseError) -> Meaning;
@@ -38,8 +24,7 @@ pub(crate) fn error(cause: sqlx::Error, phase: Phase, codes: Codes) -> Error {
     let found = match cause {
         sqlx::Error::Database(cause) => {
             let meaning = codes(&*cause);
-            let mut found = Error::new(meaning.kind, meaning.message);
-            found = found.with_status(if meaning.temporary { Status::Temporary } else { Status::Permanent });
+            let mut found = meaning.error();
             if let Some(code) = cause.code() {
                 found = found.with("code", code);
             }

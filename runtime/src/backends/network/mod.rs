@@ -1,18 +1,28 @@
 //! What the SQL drivers over the network share: the options of a connection, the pool's settings, the one place where built text becomes a
 //! statement of `sqlx`, and errors by what is known of the outcome.
 
+#[cfg(any(feature = "mssql", feature = "oracle"))]
+pub(crate) mod address;
 #[cfg(feature = "_sqlx")]
 pub(crate) mod failure;
+#[cfg(any(feature = "_sqlx", feature = "mssql", feature = "oracle"))]
+pub(crate) mod meaning;
 mod options;
 mod settings;
+#[cfg(any(feature = "mssql", feature = "oracle"))]
+mod shelf;
 #[cfg(feature = "_sqlx")]
 mod text;
 
-pub(crate) use super::sql::pages::{Pages, Reader};
+pub(crate) use super::sql::pages::Pages;
+#[cfg(feature = "_sqlx")]
+pub(crate) use super::sql::pages::Reader;
 pub use options::Tls;
 pub(crate) use options::{Options, connection_options};
 pub(crate) use settings::PoolSettings;
-#[cfg(feature = "mssql")]
+#[cfg(any(feature = "mssql", feature = "oracle"))]
 pub(crate) use settings::TRUSTED;
+#[cfg(any(feature = "mssql", feature = "oracle"))]
+pub(crate) use shelf::Shelf;
 #[cfg(feature = "_sqlx")]
 pub(crate) use text::audited;

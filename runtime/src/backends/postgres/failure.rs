@@ -8,9 +8,7 @@ use crate::error::{Error, ErrorKind};
 /// What a code comes down to.
 pub(super) fn codes(cause: &dyn DatabaseError) -> Meaning {
     let code = cause.code().unwrap_or_default();
-    let plain = |kind, message| Meaning { kind, message, temporary: false, lost: false, quotable: false };
-    let shown = |kind, message| Meaning { quotable: true, ..plain(kind, message) };
-    let passing = |kind, message| Meaning { temporary: true, ..plain(kind, message) };
+    let (plain, shown, passing) = (Meaning::plain, Meaning::shown, Meaning::passing);
     match &*code {
         "57P01" | "57P02" | "57P03" => {
             Meaning { lost: true, ..passing(ErrorKind::Unavailable, "the server ended the connection, or is starting or stopping") }

@@ -2,17 +2,15 @@
 
 use super::select::Conditions;
 use super::{Dialect, Sql, Statement, Term, filter};
-use crate::capability::{Operation, Support, questions};
+use crate::capability::Operation;
 use crate::driver::{Aggregate, AggregateFunction};
 use crate::error::Result;
 use crate::schema::Part;
 
-/// Whether a dialect takes an aggregation whole, by the capability table.
+/// Whether a dialect takes an aggregation whole.
 pub fn takes(dialect: &dyn Dialect, part: &Part, wanted: &Aggregate) -> bool {
     let native = |position: usize, operation: Operation| {
-        part.columns
-            .get(position)
-            .is_some_and(|column| questions::support(part.kind, operation, column.logical.class(), column.placement) == Support::Native)
+        part.columns.get(position).is_some_and(|column| dialect.aggregates(part, column, operation))
     };
     wanted.filter.all_tests(|test| dialect.takes(part, test))
         && wanted.keys.iter().all(|&key| native(key, Operation::GroupBy))

@@ -2,6 +2,8 @@
 
 use super::{Dialect, Sql, Statement};
 use crate::capability::Placement;
+#[cfg(any(feature = "mssql", feature = "oracle"))]
+use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, Part, VERSION_COLUMN, physical_name};
 use crate::types::LogicalType;
 
@@ -118,6 +120,30 @@ pub fn create_side_table(dialect: &dyn Dialect, part: &Part, column: &Column) ->
     index.push("CREATE INDEX IF NOT EXISTS ").name(&child_name(dialect, part, Some(column), "items_index"));
     index.push(" ON ").name(&child).push(" (").name("item").push(", ").name("owner").push(")");
     vec![table.finish(), index.finish()]
+}
+
+/// Refuses what the columns of a part ask for and an engine without methods of indexes has not; `searched` is the most numbers of
+/// a vector that it searches.
+///
+/// # Errors
+/// [`ErrorKind::InvalidSchema`] that names the field.
+#[cfg(any(feature = "mssql", feature = "oracle"))]
+pub(crate) fn check(part: &Part, searched: Option<u32>) -> Result<()> {
+    for column in &part.columns {
+        let refuse = |why: String| Err(Error::new(ErrorKind::InvalidSchema, why).of_entity(part.entity.name).at_field(column.name));
+        if let Some(index) = column.index
+            && (!index.method.is_empty() || !index.parameters.is_empty())
+        {
+            return refuse(format!("no index method `{}` on a {} field here: say `index` alone", index.method, column.logical.class()));
+        }
+        match (column.logical, searched) {
+            (LogicalType::Vector(length), Some(most)) if column.placement == Placement::VectorIndex && length > most => {
+                return refuse(format!("the server searches vectors of at most {most} numbers: store the field as InlineColumn"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Drops a table if it is there.

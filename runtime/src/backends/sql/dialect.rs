@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use super::{Sql, Statement, Term};
-use crate::capability::Placement;
+use crate::capability::{Operation, Placement, Support, questions};
 use crate::driver::{AggregateFunction, NearQuery, native_only};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Condition, Segment, Test};
@@ -368,6 +368,11 @@ pub trait Dialect: Send + Sync + 'static {
     /// Writes how many rows of a select without an order, with a leading blank.
     fn limit_unordered(&self, sql: &mut Sql<'_>, limit: usize) {
         self.limit(sql, Some(limit), 0);
+    }
+
+    /// Whether an aggregation may group by a column or measure it so: what the table calls native by default.
+    fn aggregates(&self, part: &Part, column: &Column, operation: Operation) -> bool {
+        questions::support(part.kind, operation, column.logical.class(), column.placement) == Support::Native
     }
 
     /// Writes what rows are grouped by, and what the group is named by in its answer.

@@ -25,7 +25,7 @@ pub fn estimate(dialect: &dyn Dialect, part: &Part, filter: &Filter, cap: usize)
         filter::write_filter(&mut sql, part, test)?;
     }
     dialect.limit_unordered(&mut sql, cap.saturating_add(1));
-    sql.push(") counted");
+    sql.push(") ").name("counted");
     Ok(Some(sql.finish()))
 }
 

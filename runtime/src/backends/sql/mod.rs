@@ -10,8 +10,12 @@
 //! complement is written apart (`x <> ? OR x IS NULL`), or wrapped in a `CASE`, which knows no NULL.
 
 pub mod aggregate;
-#[cfg(any(feature = "mysql", feature = "mssql"))]
+#[cfg(any(feature = "mssql", feature = "oracle"))]
+pub(crate) mod batch;
+#[cfg(any(feature = "mysql", feature = "mssql", feature = "oracle"))]
 pub(crate) mod children;
+#[cfg(any(feature = "mssql", feature = "oracle"))]
+pub(crate) mod core;
 pub mod ddl;
 #[cfg(any(feature = "duckdb", feature = "mssql"))]
 pub(crate) mod decimal;
@@ -19,9 +23,9 @@ mod dialect;
 pub mod estimate;
 pub mod existing;
 pub mod filter;
-#[cfg(any(feature = "mysql", feature = "mssql"))]
+#[cfg(any(feature = "mysql", feature = "mssql", feature = "oracle"))]
 pub(crate) mod forms;
-#[cfg(any(feature = "mysql", feature = "mssql"))]
+#[cfg(any(feature = "mysql", feature = "mssql", feature = "oracle"))]
 pub(crate) mod list;
 pub mod manifest;
 #[cfg(any(feature = "duckdb", feature = "_network"))]

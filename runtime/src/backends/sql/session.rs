@@ -38,6 +38,19 @@ pub type Running<'s, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 's>>;
 pub trait Session: Send {
     /// Runs one statement with its values.
     fn run<'s>(&'s mut self, statement: &'s Statement, phase: Phase) -> Running<'s, Answer>;
+
+    /// Runs one text for each of many rows of values, and says how many rows it changed. One after another, where the client
+    /// knows no better way.
+    fn run_each<'s>(&'s mut self, text: &'s str, rows: Vec<Vec<Value>>, phase: Phase) -> Running<'s, u64> {
+        Box::pin(async move {
+            let mut changed = 0;
+            for values in rows {
+                let statement = Statement { text: text.to_owned(), values };
+                changed += self.run(&statement, phase).await?.changed;
+            }
+            Ok(changed)
+        })
+    }
 }
 
 /// Where connections come from.

@@ -1,0 +1,165 @@
+use std::sync::Arc;
+
+use super::core::Core;
+use super::dialect::{MEMBERS, OracleDialect};
+use super::pool::Pool;
+use super::text::is_long;
+use super::write::plain;
+use super::{ensure, raw, write};
+use crate::backends::network::Pages;
+use crate::backends::sql::session::Sessions;
+use crate::backends::sql::{aggregate, children, estimate, select};
+use crate::capability::{Operation, Placement};
+use crate::driver::{
+    Aggregate, Description, Driver, Ensured, Group, Narrowed, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply, SortKey, SubQuery,
+    WriteBatch, WriteReport,
+};
+use crate::error::{Error, ErrorKind, Result};
+use crate::filter::Filter;
+use crate::schema::{Naming, Part};
+use crate::types::Id;
+
+/// The driver of [`Oracle`](super::Oracle): what [`Driver::as_any`] gives for it.
+pub struct OracleDriver {
+    description: Description,
+    narrowed: Vec<Narrowed>,
+    core: Arc<Core>,
+    /// Where native connections come from; none on paper.
+    pool: Option<Arc<Pool>>,
+}
+
+impl std::fmt::Debug for OracleDriver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OracleDriver").field("engine", &self.description.engine).finish_non_exhaustive()
+    }
+}
+
+fn no_server() -> Error {
+    Error::new(ErrorKind::Unsupported, "there is no server behind this driver")
+}
+
+impl OracleDriver {
+    pub(super) fn new(sessions: impl Sessions, pool: Option<Arc<Pool>>, dialect: OracleDialect, engine: String) -> Self {
+        let description = Description {
+            kind: "oracle",
+            engine,
+            embedded: false,
+            transactional: true,
+            naming: Naming::QUOTED,
+            max_ids: MEMBERS,
+            max_batch: 10_000,
+            max_k: 10_000,
+        };
+        let reason = "the server has no type VECTOR: it comes with Oracle Database 23ai".to_owned();
+        let no_vectors = Narrowed { class: "Vector", placement: Some(Placement::VectorIndex), operation: Operation::Near, reason };
+        let narrowed = if dialect.vectors { Vec::new() } else { vec![no_vectors] };
+        OracleDriver { description, narrowed, core: Arc::new(Core { sessions: Arc::new(sessions), dialect }), pool }
+    }
+
+    /// A connection of your own, which HeavenBase neither uses nor takes back, for what it does not say. It blocks: keep it off a
+    /// runtime's threads. The names of tables and columns are those of the manifest (`_hb_manifest`).
+    ///
+    /// # Errors
+    /// As [`connect`](crate::backends::Connect::connect).
+    pub async fn connection(&self) -> Result<oracledb::Connection> {
+        match &self.pool {
+            Some(pool) => pool.connect().await,
+            None => Err(no_server()),
+        }
+    }
+
+    /// Whether the server sorts by these keys: a long text has no order there.
+    fn sorts(part: &Part, wanted: &SubQuery) -> bool {
+        let long = |position: usize| part.columns.get(position).is_some_and(|column| !part.is_mapped() && is_long(&column.logical));
+        !wanted.order.iter().any(|key| matches!(key.key, SortKey::Column(position) if long(position)))
+    }
+}
+
+impl Driver for OracleDriver {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn narrowed(&self) -> &[Narrowed] {
+        &self.narrowed
+    }
+
+    fn ensure<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, Ensured> {
+        Reply::later(ensure::ensure(&self.core, part))
+    }
+
+    fn write<'a>(&'a self, part: &'a Arc<Part>, batch: Arc<WriteBatch>) -> Reply<'a, WriteReport> {
+        Reply::later(async move { write::write(&self.core, part, &batch).await })
+    }
+
+    fn fetch<'a>(&'a self, part: &'a Arc<Part>, ids: &'a [Id], columns: &'a [usize]) -> Reply<'a, Page> {
+        if part.key().values(ids).is_empty() {
+            return Reply::ready(Ok(Page::new(columns.len())));
+        }
+        Reply::later(async move {
+            let statement = select::fetch(&self.core.dialect, part, ids, columns)?;
+            Ok(self.core.page(part, &statement, columns, false).await?.arranged(ids))
+        })
+    }
+
+    fn plan(&self, part: &Part, wanted: &SubQuery) -> Pushdown {
+        let dialect = &self.core.dialect;
+        let plan = children::plan(dialect, part, wanted);
+        let searches = wanted.near.is_none() || dialect.vectors;
+        if searches && Self::sorts(part, wanted) {
+            return plan;
+        }
+        let kept = SubQuery { filter: plan.taken.clone(), near: None, order: Vec::new(), limit: None, offset: 0, ..wanted.clone() };
+        let near = plan.near && searches;
+        let kept = if near { SubQuery { near: wanted.near.clone(), ..kept } } else { kept };
+        Pushdown { remainder: plan.remainder, order: false, limit: false, near, ..children::plan(dialect, part, &kept) }
+    }
+
+    fn open(&self, part: Arc<Part>, query: Arc<SubQuery>) -> Result<Box<dyn PageStream>> {
+        Ok(Box::new(Pages::new(self.core.clone(), part, query)))
+    }
+
+    fn estimate<'a>(&'a self, part: &'a Arc<Part>, filter: &'a Filter, cap: usize) -> Reply<'a, Option<u64>> {
+        // What indexes a table of others has is not known here.
+        if part.is_mapped() {
+            return Reply::ready(Ok(None));
+        }
+        match estimate::estimate(&self.core.dialect, part, filter, cap) {
+            Ok(Some(statement)) => Reply::later(async move { self.core.count(&statement).await.map(Some) }),
+            Ok(None) => Reply::ready(Ok(None)),
+            Err(error) => Reply::ready(Err(error)),
+        }
+    }
+
+    fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool {
+        children::fit(part, &wanted.filter) && aggregate::takes(&self.core.dialect, part, wanted)
+    }
+
+    fn aggregate<'a>(&'a self, part: &'a Arc<Part>, query: &'a Aggregate) -> Reply<'a, Vec<Group>> {
+        Reply::later(self.core.groups(part, query))
+    }
+
+    fn drop_part<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, bool> {
+        Reply::later(ensure::drop_part(&self.core, part))
+    }
+
+    fn refresh<'a>(&'a self, _: &'a Arc<Part>) -> Reply<'a, ()> {
+        // Every statement sees the last commit of every session.
+        Reply::ready(Ok(()))
+    }
+
+    fn health(&self) -> Reply<'_, ()> {
+        Reply::later(async move { self.core.read_rows(&plain("SELECT 1 FROM dual")).await.map(drop) })
+    }
+
+    fn raw<'a>(&'a self, statement: &'a RawStatement) -> Reply<'a, RawAnswer> {
+        match &self.pool {
+            Some(pool) => Reply::later(raw::run(pool, statement)),
+            None => Reply::ready(Err(no_server())),
+        }
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+}
