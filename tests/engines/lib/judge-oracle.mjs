@@ -51,6 +51,6 @@ function known(statement) {
 const lines = readFileSync(0, "utf8").split("\n").filter((line) => line !== "");
 const answers = lines.map((line) => {
     const fault = judged(known(JSON.parse(line)));
-    return fault === undefined ? "ok" : `no ${fault.replaceAll(/\s+/g, " ")}`;
+    return fault === undefined ? "ok" : `no ${fault.replaceAll(/\s+/g, " ").slice(0, 200)}`;
 });
 process.stdout.write(answers.map((answer) => answer + "\n").join(""));
