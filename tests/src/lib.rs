@@ -9,8 +9,6 @@ pub mod chosen;
 pub mod conformance;
 pub mod data;
 pub mod embedder;
-#[cfg(feature = "oracle")]
-pub mod h2;
 pub mod instrumented;
 #[cfg(feature = "_paper")]
 pub mod judged;
@@ -20,6 +18,7 @@ pub mod pinecone;
 pub mod random;
 pub mod recording;
 pub mod reference;
+pub mod running;
 pub mod simple;
 pub mod split;
 pub mod store;

@@ -4,7 +4,7 @@
 //! query and placement. `HEAVENBASE_TEST_SEED` replays, `HEAVENBASE_TEST_ROUNDS` (percent) makes it longer.
 
 fn rounds(usual: usize) -> usize {
-    let percent = std::env::var("HEAVENBASE_TEST_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(100usize);
+    let percent = heavenbase_tests::running::rounds();
     (usual * percent / 100).max(1)
 }
 

@@ -1,25 +1,23 @@
-//! What the behaviour suite cannot ask of Trino: tables that exist, in a catalog that is only read; statements cancelled; a
-//! server that goes away. Runs where `HEAVENBASE_TEST_TRINO` says, a server with the catalogs `iceberg`, `memory`, `tpch`.
+//! What the behaviour suite cannot ask of Trino: tables that exist, in a catalog that is only read; statements cancelled
+//! and killed. Runs where `HEAVENBASE_TEST_TRINO` says, a server with the catalogs `iceberg`, `memory`, `tpch`.
 #![cfg(feature = "trino")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use heavenbase::backends::trino::{self, TrinoDriver};
 use heavenbase::backends::{Connect, Trino, TrinoIceberg, TrinoReadOnly};
 use heavenbase::capability::Placement;
-use heavenbase::driver::{Driver, SubQuery, WriteBatch, WriteMode};
+use heavenbase::driver::{Driver, WriteBatch, WriteMode};
 use heavenbase::prelude::*;
 use heavenbase::schema::{Binding, EntitySchema, Part, Routing};
 use heavenbase::types::{Date, Json, LogicalType, Value};
 use heavenbase::{ErrorKind, Result, Status};
 use heavenbase_tests::conformance::DriverSetup;
 use heavenbase_tests::data::Spec;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 
 const SHORT: LogicalType = LogicalType::Text { max: 255 };
 
@@ -307,106 +305,28 @@ async fn refusals_say_why_and_hold_no_values() {
     assert!(driver.drop_part(&part).await.unwrap());
 }
 
-/// A gate before the server. It lets so many requests through, then closes every connection until it is opened again.
-struct Gate {
-    address: String,
-    left: Arc<AtomicI64>,
-}
-
-impl Gate {
-    async fn new(server: &str) -> Gate {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let rest = server.split_once('@').unwrap().1;
-        let (host, path) = rest.split_once('/').unwrap();
-        let address = format!("trino://gate@{}/{path}", listener.local_addr().unwrap());
-        let left = Arc::new(AtomicI64::new(i64::MAX));
-        let (host, gate) = (host.to_owned(), left.clone());
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(Gate::pass(client, host.clone(), gate.clone()));
-            }
-        });
-        Gate { address, left }
-    }
-
-    async fn pass(mut client: TcpStream, host: String, left: Arc<AtomicI64>) -> std::io::Result<()> {
-        let mut server = TcpStream::connect(host).await?;
-        let (mut asked, mut answered) = (vec![0; 65_536], vec![0; 65_536]);
-        loop {
-            tokio::select! {
-                read = client.read(&mut asked) => {
-                    let length = read?;
-                    let head = asked[..length].starts_with(b"GET ") || asked[..length].starts_with(b"POST ");
-                    if length == 0 || head && left.fetch_sub(1, Ordering::SeqCst) <= 0 {
-                        return Ok(());
-                    }
-                    server.write_all(&asked[..length]).await?;
-                }
-                read = server.read(&mut answered) => {
-                    let length = read?;
-                    if length == 0 {
-                        return Ok(());
-                    }
-                    client.write_all(&answered[..length]).await?;
-                }
-            }
-        }
-    }
-}
-
 #[tokio::test]
-async fn a_server_that_goes_away_is_told_by_its_phase() {
+async fn a_statement_that_is_killed_says_so() {
     let Some(address) = address() else { return };
-    let gate = Gate::new(&address).await;
-    let driver = TrinoIceberg::url(&gate.address).retries(1).connect().await.unwrap();
-    let sure = TrinoIceberg::url(&address).connect().await.unwrap();
-    let part = part(&driver, Spec::entity("gone", &[Spec::new("title", SHORT, Placement::InlineColumn)]));
-    driver.ensure(&part).await.unwrap();
-    let text = |version: i64| format!("v{version}");
-    driver.write(&part, batch(WriteMode::Upsert, 1, &["a", "b"], &text(1))).await.unwrap();
-
-    let stored = async || {
-        let page = sure.fetch(&part, &["a".into(), "b".into()], &[0]).await.unwrap();
-        assert!(page.versions[0] == page.versions[1], "a batch is torn: {:?}", page.versions);
-        for (at, version) in page.versions.iter().enumerate() {
-            assert_eq!(page.values[at], Value::Text(text(*version)));
+    let source = unique("killed");
+    let driver = TrinoReadOnly::url(at(&address, "tpch/sf1")).source(&source).connect().await.unwrap();
+    let other = TrinoReadOnly::url(at(&address, "tpch/tiny")).connect().await.unwrap();
+    let trino = driver.as_any().downcast_ref::<TrinoDriver>().unwrap();
+    let mut answer = trino.statement("SELECT count(*) FROM tpch.sf1.lineitem a CROSS JOIN tpch.sf1.lineitem b").await.unwrap();
+    let killing = async {
+        let running = format!("SELECT query_id FROM system.runtime.queries WHERE source = '{source}' AND state = 'RUNNING'");
+        for _ in 0..200 {
+            if let Some(Json::String(id)) = rows(&*other, &running).await.first().map(|row| row[0].clone()) {
+                rows(&*other, &format!("CALL system.runtime.kill_query(query_id => '{id}', message => 'test')")).await;
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        page.versions[0]
+        panic!("the statement never ran");
     };
-    // A read: temporary, wherever it is cut; the connection serves again at once.
-    for requests in 0..3 {
-        gate.left.store(requests, Ordering::SeqCst);
-        let error = driver.fetch(&part, &["a".into()], &[0]).await.err().unwrap();
-        assert_eq!((error.kind(), error.status()), (ErrorKind::Unavailable, Status::Temporary), "after {requests}: {error:?}");
-        let mut stream = driver.open(part.clone(), Arc::new(SubQuery::default())).unwrap();
-        assert!(stream.next_page().await.is_err());
-        gate.left.store(i64::MAX, Ordering::SeqCst);
-        assert_eq!(driver.fetch(&part, &["a".into()], &[0]).await.unwrap().len(), 1);
-    }
-    // A write: before anything ran temporary, afterwards unknown; never torn, and the same batch again is right.
-    let mut unknown = 0;
-    for requests in 0..5 {
-        let version = 10 + requests;
-        let written = batch(WriteMode::Upsert, version, &["a", "b"], &text(version));
-        gate.left.store(requests, Ordering::SeqCst);
-        match driver.write(&part, written.clone()).await {
-            Ok(report) => assert_eq!((report.stale.len(), stored().await), (0, version)),
-            Err(error) if requests == 0 => {
-                assert_eq!((error.kind(), error.status()), (ErrorKind::Unavailable, Status::Temporary), "{error:?}");
-                assert!(stored().await < version);
-            }
-            Err(error) => {
-                unknown += 1;
-                assert_eq!((error.kind(), error.status()), (ErrorKind::Unavailable, Status::Unknown), "after {requests}: {error:?}");
-            }
-        }
-        gate.left.store(i64::MAX, Ordering::SeqCst);
-        let report = driver.write(&part, written).await.unwrap();
-        assert!(report.missing.is_empty(), "{report:?}");
-        assert_eq!(stored().await, version);
-    }
-    assert!(unknown > 0, "no write was cut after it began");
-    assert!(driver.drop_part(&part).await.unwrap());
+    let (ended, ()) = tokio::join!(answer.next_rows(), killing);
+    let error = ended.err().unwrap();
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Unavailable, Status::Temporary), "{error:?}");
     let nobody = TrinoIceberg::url("trino://me@127.0.0.1:9/iceberg/heavenbase").retries(1).connect().await.err().unwrap();
     assert_eq!((nobody.kind(), nobody.status()), (ErrorKind::Unavailable, Status::Temporary), "{nobody:?}");
 }

@@ -1,5 +1,5 @@
-use crate::error::{Error, ErrorKind};
-use crate::schema::{ID_COLUMN, KeyKind};
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::{ID_COLUMN, KeyKind, Part};
 use crate::types::{Id, Value};
 
 /// How a batch changes rows.
@@ -46,6 +46,21 @@ impl WriteBatch {
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
+    }
+
+    /// The rows in the order of their ids, in which every session then locks them. Of changes to an existing table those
+    /// are left out whose id is the text of no key: there is no such row.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidValue`] for a new row of such an id.
+    pub fn in_key_order(&self, part: &Part) -> Result<Vec<usize>> {
+        let kind = part.key().kind;
+        let mut order: Vec<usize> = (0..self.len()).filter(|&row| kind.value(&self.ids[row]).is_some()).collect();
+        if order.len() < self.len() && matches!(self.mode, WriteMode::Insert | WriteMode::Upsert) {
+            return Err(no_key(kind).of_entity(part.entity.name));
+        }
+        order.sort_unstable_by(|&a, &b| self.ids[a].cmp(&self.ids[b]));
+        Ok(order)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 use super::{Embedder, Patience};
-use crate::backends::http::{Answer, Endpoint, HttpClient, Method, Request, Safety, Secret};
+use crate::backends::http::{Answer, Endpoint, HttpClient, Method, Request, Safety, Secret, patience_options};
 use crate::error::{Error, ErrorKind, Result, Status};
 
 /// Pauses before a request is sent again that the service failed on (500). Whoever is too busy (429) says how long to wait.
@@ -34,6 +34,8 @@ pub struct EmbeddingsHttp {
     shortened: bool,
 }
 
+patience_options!(EmbeddingsHttp);
+
 impl EmbeddingsHttp {
     /// The service at a base address, to which `/embeddings` is added; the model as the service calls it, and how many
     /// numbers its vectors have.
@@ -52,20 +54,6 @@ impl EmbeddingsHttp {
     #[must_use]
     pub fn max_texts(mut self, texts: usize) -> Self {
         self.max_texts = texts;
-        self
-    }
-
-    /// How long one request may take, everything that is tried again included; 30 seconds otherwise.
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.endpoint.timeout = timeout;
-        self
-    }
-
-    /// How often a request is sent again while the service is too busy or cannot be reached; 4 times otherwise.
-    #[must_use]
-    pub fn retries(mut self, retries: u32) -> Self {
-        self.endpoint.retries = retries;
         self
     }
 

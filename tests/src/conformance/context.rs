@@ -112,7 +112,7 @@ impl Context {
 
     /// How often a check of this weight is repeated: `HEAVENBASE_TEST_ROUNDS` percent of what the driver's setup says.
     pub fn rounds(&self, usual: usize) -> usize {
-        let percent = std::env::var("HEAVENBASE_TEST_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
+        let percent = crate::running::rounds();
         (usual * percent * self.setup.rounds / 10_000).max(1)
     }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use http::{Answer, How, Request, serve};
-pub use line::Line;
+pub use line::{Line, Then, Traffic, Way};
 
 /// What happens to a request.
 #[derive(Clone, Debug)]

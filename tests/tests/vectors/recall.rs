@@ -209,7 +209,7 @@ async fn settle(driver: &Arc<dyn Driver>, part: &Arc<Part>) -> Outcome {
 pub async fn measure(tested: Tested, variant: Variant) -> Outcome {
     let data = data()?;
     let rows = data.vectors.len();
-    let percent: usize = std::env::var("HEAVENBASE_TEST_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
+    let percent: usize = heavenbase_tests::running::rounds();
     let queries = variant.queries * percent / 100 / if data.source == "made-up" { 8 } else { 1 };
     let mut random = Random::named(heavenbase_tests::random::seed(), &format!("recall {} {}", tested.name, variant.name));
     let targets = data.targets(queries.max(2), &mut random);

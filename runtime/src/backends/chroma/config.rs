@@ -1,8 +1,6 @@
-use std::time::Duration;
-
 use serde::Deserialize;
 
-use crate::backends::http::{Endpoint, Secret};
+use crate::backends::http::{Endpoint, Secret, patience_options};
 
 /// Connects to Chroma 1.5 or later over HTTP. Nothing secret in it ever prints.
 ///
@@ -16,6 +14,8 @@ pub struct Chroma {
     pub(super) tenant: String,
     pub(super) database: String,
 }
+
+patience_options!(Chroma);
 
 impl Chroma {
     /// A server at an address: `http://host:8000`, or `https://…` for TLS by the system's certificates. A user and a
@@ -50,20 +50,6 @@ impl Chroma {
     #[must_use]
     pub fn database(mut self, name: impl Into<String>) -> Self {
         self.database = name.into();
-        self
-    }
-
-    /// How long one request may take, retries included: 30 seconds when not said.
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.endpoint.timeout = timeout;
-        self
-    }
-
-    /// How often a request is tried again after a temporary failure, where that is safe: 4 times when not said.
-    #[must_use]
-    pub fn retries(mut self, retries: u32) -> Self {
-        self.endpoint.retries = retries;
         self
     }
 }

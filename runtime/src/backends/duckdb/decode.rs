@@ -29,6 +29,8 @@ fn read_as(logical: &LogicalType) -> DataType {
 fn is_plain(found: &DataType, wanted: &DataType) -> bool {
     match (found, wanted) {
         (DataType::Decimal128(..), DataType::Decimal128(..)) => true,
+        // A zone says how a moment is shown, and not which one it is.
+        (DataType::Timestamp(found, _), DataType::Timestamp(wanted, _)) => found == wanted,
         (DataType::List(found), DataType::List(wanted)) => is_plain(found.data_type(), wanted.data_type()),
         (DataType::FixedSizeList(found, n), DataType::FixedSizeList(wanted, m)) => n == m && is_plain(found.data_type(), wanted.data_type()),
         _ => found == wanted,

@@ -1,8 +1,4 @@
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-
-use parking_lot::RwLock;
 
 use super::dialect::SQL;
 use super::instance::Instance;
@@ -10,11 +6,13 @@ use super::read::{self, Reading};
 use super::{DuckDb, ensure, failure, write};
 use crate::backends::embedded::blocking;
 use crate::backends::sql::pages::Pages;
-use crate::backends::sql::{aggregate, select};
+use crate::backends::sql::{LookUpTexts, aggregate, estimate, select};
 use crate::driver::{
-    Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, Reply, SubQuery, WriteBatch, WriteReport,
+    Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply, SubQuery, WriteBatch,
+    WriteReport,
 };
 use crate::error::Result;
+use crate::filter::Filter;
 use crate::schema::{Naming, Part};
 use crate::types::Id;
 
@@ -29,19 +27,8 @@ const FEW_IDS: usize = 8;
 pub struct DuckDbDriver {
     description: Description,
     instance: Arc<Instance>,
-    /// Texts of look-ups by id, by part and columns. The part is kept, so that its address stays its own.
-    lookups: RwLock<HashMap<u64, Lookup>>,
-    hasher: RandomState,
+    texts: LookUpTexts,
 }
-
-struct Lookup {
-    part: Arc<Part>,
-    columns: Vec<usize>,
-    text: Arc<str>,
-}
-
-/// Texts of look-ups kept; beyond, the cache starts anew.
-const MOST_LOOKUPS: usize = 1_024;
 
 impl std::fmt::Debug for DuckDbDriver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -63,7 +50,7 @@ impl DuckDbDriver {
             max_batch: 1 << 20,
             max_k: 10_000,
         };
-        Ok(DuckDbDriver { description, instance, lookups: RwLock::default(), hasher: RandomState::new() })
+        Ok(DuckDbDriver { description, instance, texts: LookUpTexts::default() })
     }
 
     /// Runs something of yours on the connection that writes, while nobody else writes through HeavenBase. The names of
@@ -116,26 +103,8 @@ impl DuckDbDriver {
         blocking::run(move || instance.read(|connection| super::parquet::export(connection, &namespace, &entity, &path)))
     }
 
-    /// The text that looks up columns by id, built once.
-    fn lookup(&self, part: &Arc<Part>, columns: &[usize]) -> Result<Arc<str>> {
-        let key = self.hasher.hash_one((Arc::as_ptr(part) as usize, columns));
-        if let Some(found) = self.lookups.read().get(&key)
-            && Arc::ptr_eq(&found.part, part)
-            && found.columns == columns
-        {
-            return Ok(found.text.clone());
-        }
-        let text: Arc<str> = select::fetch_one(&SQL, part, columns)?.into();
-        let mut lookups = self.lookups.write();
-        if lookups.len() >= MOST_LOOKUPS {
-            lookups.clear();
-        }
-        lookups.insert(key, Lookup { part: part.clone(), columns: columns.to_vec(), text: text.clone() });
-        Ok(text)
-    }
-
     fn few(&self, part: &Arc<Part>, ids: &[Id], columns: &[usize]) -> Result<Page> {
-        let text = self.lookup(part, columns)?;
+        let text = self.texts.of(&SQL, part, columns)?;
         self.instance.read(|connection| read::one_by_one(connection, &text, part, ids, columns))
     }
 }
@@ -194,6 +163,16 @@ impl Driver for DuckDbDriver {
         Ok(Box::new(Pages::new(Arc::new(reading), part, query)))
     }
 
+    fn estimate<'a>(&'a self, part: &'a Arc<Part>, filter: &'a Filter, cap: usize) -> Reply<'a, Option<u64>> {
+        let statement = match estimate::estimate(&SQL, part, filter, cap) {
+            Ok(Some(statement)) => statement,
+            Ok(None) => return Reply::ready(Ok(None)),
+            Err(error) => return Reply::ready(Err(error)),
+        };
+        let instance = self.instance.clone();
+        blocking::run(move || instance.read(|connection| read::count(connection, &statement)).map(Some))
+    }
+
     fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool {
         aggregate::takes(&SQL, part, wanted)
     }
@@ -204,7 +183,7 @@ impl Driver for DuckDbDriver {
     }
 
     fn drop_part<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, bool> {
-        self.lookups.write().clear();
+        self.texts.forget(part);
         let (instance, part) = (self.instance.clone(), part.clone());
         blocking::run(move || instance.write(|connection| ensure::drop_part(connection, &part)))
     }
@@ -216,6 +195,10 @@ impl Driver for DuckDbDriver {
 
     fn health(&self) -> Reply<'_, ()> {
         Reply::ready(self.instance.read(|connection| connection.execute_batch("SELECT 1").map_err(failure::error)))
+    }
+
+    fn raw<'a>(&'a self, statement: &'a RawStatement) -> Reply<'a, RawAnswer> {
+        super::raw::run(&self.instance, statement)
     }
 
     fn as_any(&self) -> &dyn std::any::Any {

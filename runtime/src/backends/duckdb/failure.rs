@@ -84,6 +84,30 @@ pub(super) fn is_duplicate(cause: &Cause) -> bool {
     sort(text) == "Constraint Error" && (text.contains("uplicate key") || text.contains("unique constraint"))
 }
 
+/// As [`error`], of a statement of the application's own: what DuckDB says of such a text is about the text alone.
+pub(super) fn raw_error(cause: Cause) -> Error {
+    let said = text(&cause).to_owned();
+    match sort(&said) {
+        "TransactionContext Error" if said.contains("within a transaction") => {
+            Error::new(ErrorKind::InvalidQuery, "a raw statement is a transaction by itself, and begins none")
+        }
+        "Parser Error" | "Binder Error" | "Catalog Error" => {
+            Error::new(ErrorKind::InvalidQuery, "DuckDB does not take the statement").with("engine", said)
+        }
+        _ => error(cause),
+    }
+}
+
+/// Whether a statement was refused because it changes something.
+pub(super) fn is_read_only(cause: &Cause) -> bool {
+    text(cause).contains("read-only mode")
+}
+
+/// Whether there was no transaction to end.
+pub(super) fn is_not_begun(cause: &Cause) -> bool {
+    text(cause).contains("no transaction is active")
+}
+
 /// Whether an addition left the range of its type.
 pub(super) fn is_overflow(cause: &Cause) -> bool {
     sort(text(cause)) == "Out of Range Error"

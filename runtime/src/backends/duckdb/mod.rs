@@ -18,6 +18,7 @@ mod failure;
 pub mod functions;
 mod instance;
 mod parquet;
+mod raw;
 mod read;
 mod words;
 mod write;
@@ -88,6 +89,8 @@ impl DuckDb {
 
 #[diagnostic::do_not_recommend]
 impl super::MapsTables for DuckDb {}
+#[diagnostic::do_not_recommend]
+impl super::RunsSql for DuckDb {}
 
 #[diagnostic::do_not_recommend]
 impl super::Native for DuckDb {

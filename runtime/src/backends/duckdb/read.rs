@@ -59,6 +59,21 @@ pub(super) fn page(connection: &Connection, part: &Part, statement: &sql::Statem
     Ok(page)
 }
 
+/// The one number that a statement gives.
+pub(super) fn count(connection: &Connection, statement: &sql::Statement) -> Result<u64> {
+    let mut count = 0;
+    answer(connection, statement, failure::error, |batch| {
+        batch.columns().first().map_or(Ok(()), |array| {
+            decode::values(&LogicalType::INT, array, |value| {
+                if let Value::Int(n) = value {
+                    count = n;
+                }
+            })
+        })
+    })?;
+    Ok(u64::try_from(count).unwrap_or_default())
+}
+
 /// Rows by id, one after another, with a text of [`fetch_one`](select::fetch_one), in the order asked for.
 pub(super) fn one_by_one(connection: &Connection, text: &str, part: &Part, ids: &[Id], columns: &[usize]) -> Result<Page> {
     let mut page = Page::new(columns.len());

@@ -1,6 +1,4 @@
-use std::time::Duration;
-
-use crate::backends::http::{Endpoint, Secret};
+use crate::backends::http::{Endpoint, Secret, patience_options};
 
 /// When written rows become readable by searches. Reads by id always see them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +39,8 @@ pub struct Elasticsearch {
     pub(super) replicas: Option<u32>,
 }
 
+patience_options!(Elasticsearch);
+
 impl Elasticsearch {
     /// A cluster at an address: `http://host:9200`. A user and a password may stand in it.
     pub fn url(url: impl Into<String>) -> Self {
@@ -70,20 +70,6 @@ impl Elasticsearch {
     fn authorization(mut self, value: String) -> Self {
         self.endpoint.basic = None;
         self.endpoint.headers = vec![("authorization", Secret::new(value))];
-        self
-    }
-
-    /// How long one operation may take, retries included: 30 seconds when not said.
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.endpoint.timeout = timeout;
-        self
-    }
-
-    /// How often a request is tried again after a temporary failure, where that is safe: 4 times when not said.
-    #[must_use]
-    pub fn retries(mut self, retries: u32) -> Self {
-        self.endpoint.retries = retries;
         self
     }
 

@@ -48,6 +48,30 @@ impl Endpoint {
     }
 }
 
+/// How patient a kind over HTTP is, which its field `endpoint` says.
+#[cfg(any(feature = "elasticsearch", feature = "chroma", feature = "embeddings_http"))]
+macro_rules! patience_options {
+    ($kind:ident) => {
+        impl $kind {
+            /// How long one request may take, retries included: 30 seconds when not said.
+            #[must_use]
+            pub fn timeout(mut self, timeout: std::time::Duration) -> Self {
+                self.endpoint.timeout = timeout;
+                self
+            }
+
+            /// How often a request is tried again after a temporary failure, where that is safe: 4 times when not said.
+            #[must_use]
+            pub fn retries(mut self, retries: u32) -> Self {
+                self.endpoint.retries = retries;
+                self
+            }
+        }
+    };
+}
+#[cfg(any(feature = "elasticsearch", feature = "chroma", feature = "embeddings_http"))]
+pub(crate) use patience_options;
+
 /// One segment of a path, percent-encoded: no slash, question mark or dot segment in it can change the path.
 pub(crate) fn segment(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());

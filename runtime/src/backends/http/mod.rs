@@ -13,4 +13,6 @@ mod tls;
 
 pub(crate) use answer::Answer;
 pub(crate) use client::{HttpClient, Method, Request, Safety};
+#[cfg(any(feature = "elasticsearch", feature = "chroma", feature = "embeddings_http"))]
+pub(crate) use endpoint::patience_options;
 pub(crate) use endpoint::{Endpoint, Secret, segment};

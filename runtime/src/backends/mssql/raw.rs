@@ -7,6 +7,7 @@ use tiberius::Query;
 use super::pool::Pool;
 use super::{codec, columns, failure};
 use crate::backends::sql::core::raw_answer;
+use crate::backends::sql::lexed::{Lexis, plain};
 use crate::backends::sql::session::Phase;
 use crate::driver::{RawAnswer, RawColumns, RawStatement};
 use crate::error::{Error, Result};
@@ -15,27 +16,12 @@ use crate::types::Value;
 /// The greatest `n` of a `@Pn` outside of quotes and comments, which is how many values a statement takes.
 fn placeholders(text: &str) -> usize {
     let bytes = text.as_bytes();
-    let (mut at, mut most) = (0, 0);
-    let skip = |from: usize, end: &[u8]| {
-        let found = bytes[from..].windows(end.len()).position(|piece| piece == end);
-        found.map_or(bytes.len(), |found| from + found + end.len())
-    };
-    while at < bytes.len() {
-        at = match &bytes[at..] {
-            [b'\'', ..] => skip(at + 1, b"'"),
-            [b'"', ..] => skip(at + 1, b"\""),
-            [b'[', ..] => skip(at + 1, b"]"),
-            [b'-', b'-', ..] => skip(at + 2, b"\n"),
-            [b'/', b'*', ..] => skip(at + 2, b"*/"),
-            [b'@', b'P' | b'p', rest @ ..] => {
-                let digits = rest.iter().take_while(|digit| digit.is_ascii_digit()).count();
-                most = most.max(text[at + 2..at + 2 + digits].parse().unwrap_or(0));
-                at + 2 + digits
-            }
-            _ => at + 1,
-        };
-    }
-    most
+    let marks = plain(text, Lexis { brackets: true, postgres: false }).filter(|at| matches!(bytes[*at..], [b'@', b'P' | b'p', ..]));
+    let numbers = marks.map(|at| {
+        let digits = bytes[at + 2..].iter().take_while(|digit| digit.is_ascii_digit()).count();
+        text[at + 2..at + 2 + digits].parse().unwrap_or(0)
+    });
+    numbers.max().unwrap_or(0)
 }
 
 /// Runs a statement on a connection that does not go back: nobody knows what it leaves there.

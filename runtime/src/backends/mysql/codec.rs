@@ -4,11 +4,11 @@ use sqlx::mysql::{MySqlArguments, MySqlRow, MySqlValueRef};
 use sqlx::{Arguments, Decode, MySql, Row, ValueRef};
 
 use super::json;
+pub(super) use crate::backends::network::answer::{Cells, read_id, read_text, read_whole};
 pub(super) use crate::backends::sql::forms::{corrupt, decimal};
 use crate::backends::sql::list;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::Part;
-use crate::types::{Date, Duration, Id, LogicalType, Timestamp, Uuid, Value};
+use crate::types::{Date, Duration, LogicalType, Timestamp, Uuid, Value};
 
 /// Binds a value, already in stored form, to the next placeholder.
 pub(super) fn bind(arguments: &mut MySqlArguments, value: &Value) -> Result<()> {
@@ -122,33 +122,9 @@ fn value(logical: &LogicalType, mapped: bool, raw: MySqlValueRef<'_>) -> Result<
     })
 }
 
-/// Reads a column of an answer.
-pub(super) fn read(row: &MySqlRow, position: usize, logical: &LogicalType, mapped: bool) -> Result<Value> {
-    let raw = row.try_get_raw(position).map_err(|_| corrupt())?;
-    if raw.is_null() {
-        return Ok(Value::Null);
+impl Cells for MySqlRow {
+    fn cell(&self, position: usize, logical: &LogicalType, mapped: bool) -> Result<Value> {
+        let raw = self.try_get_raw(position).map_err(|_| corrupt())?;
+        if raw.is_null() { Ok(Value::Null) } else { value(logical, mapped, raw) }
     }
-    value(logical, mapped, raw)
-}
-
-/// Reads a text that is never null.
-pub(super) fn read_text(row: &MySqlRow, position: usize) -> Result<String> {
-    text(row.try_get_raw(position).map_err(|_| corrupt())?).map(str::to_owned)
-}
-
-/// Reads an id: the text of the row's key.
-pub(super) fn read_id(row: &MySqlRow, position: usize, part: &Part) -> Result<Id> {
-    let kind = part.key().kind;
-    let key = read(row, position, &kind.logical(), false)?;
-    kind.id(key).ok_or_else(|| corrupt().at_field(crate::schema::ID_COLUMN))
-}
-
-/// Reads a whole number.
-pub(super) fn read_whole(row: &MySqlRow, position: usize) -> Result<i64> {
-    whole(row.try_get_raw(position).map_err(|_| corrupt())?)
-}
-
-/// Reads a float.
-pub(super) fn read_float(row: &MySqlRow, position: usize) -> Result<f64> {
-    <f64 as Decode<MySql>>::decode(row.try_get_raw(position).map_err(|_| corrupt())?).map_err(|_| corrupt())
 }

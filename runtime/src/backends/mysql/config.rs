@@ -11,6 +11,7 @@ use super::dialect::{MySqlDialect, Vectors};
 use super::driver::MySqlDriver;
 use super::failure;
 use super::server::Server;
+use super::sessions::Sessions;
 use crate::backends::network::failure::Phase;
 use crate::backends::network::{Options, Tls, audited, connection_options};
 use crate::driver::Driver;
@@ -86,14 +87,21 @@ pub(in crate::backends) async fn open(
     Server::check_modes(&codec::read_text(&modes, 0)?)?;
     // Nothing hangs on how it ends.
     let _ = first.close().await;
+    let sessions = Arc::<Sessions>::default();
+    let noted = sessions.clone();
     let pool = options.pool.options().after_connect(move |connection: &mut MySqlConnection, _| {
-        let session = session.clone();
-        Box::pin(async move { connection.execute(sqlx::raw_sql(audited(session))).await.map(drop) })
+        let (session, noted) = (session.clone(), noted.clone());
+        Box::pin(async move {
+            connection.execute(sqlx::raw_sql(audited(session))).await?;
+            noted.note(connection).await
+        })
     });
     let engine = match server {
         Server::OceanBase => comment.split('(').next().unwrap_or(&comment).trim().to_owned(),
         server => format!("{} {}", server.name(), version.split(['-', '+']).next().unwrap_or(&version)),
     };
     let dialect = MySqlDialect { kind, server, vectors };
-    Ok(Arc::new(MySqlDriver::new(Core { pool: pool.connect_lazy_with(connect.statement_cache_capacity(server.prepared())), dialect, packet }, engine)))
+    let pool = pool.connect_lazy_with(connect.statement_cache_capacity(server.prepared()));
+    let core = Core { pool, sessions, dialect, packet, patience: options.pool.patience() };
+    Ok(Arc::new(MySqlDriver::new(core, engine)))
 }

@@ -7,7 +7,7 @@ use super::dialect::SORTED;
 use super::server::SORT_BUFFER;
 use super::{children, ensure, write};
 use crate::backends::network::Pages;
-use crate::backends::sql::{Dialect, aggregate, estimate, select};
+use crate::backends::sql::{Dialect, LookUpTexts, aggregate, estimate, select};
 use crate::driver::{
     Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply, SortKey, SubQuery,
     WriteBatch, WriteReport,
@@ -21,6 +21,7 @@ use crate::types::{Id, LogicalType};
 pub struct MySqlDriver {
     description: Description,
     core: Arc<Core>,
+    texts: LookUpTexts,
 }
 
 impl std::fmt::Debug for MySqlDriver {
@@ -42,7 +43,7 @@ impl MySqlDriver {
             max_batch: 10_000,
             max_k: 10_000,
         };
-        MySqlDriver { description, core: Arc::new(core) }
+        MySqlDriver { description, core: Arc::new(core), texts: LookUpTexts::default() }
     }
 
     /// The pool of connections, for what HeavenBase does not say. The names of tables and columns are those of the
@@ -92,7 +93,7 @@ impl Driver for MySqlDriver {
         let key = part.key().kind;
         let Some(value) = key.value(id) else { return Reply::ready(Ok(Page::new(columns.len()))) };
         Reply::later(async move {
-            let text = select::fetch_one(&self.core.dialect, part, columns)?;
+            let text = self.texts.of(&self.core.dialect, part, columns)?;
             let values = [self.core.dialect.stored(&key.logical(), value)];
             let page = self.core.page(part, &text, &values, columns, false).await?;
             // A table of others may compare its ids in its own way.
@@ -129,11 +130,7 @@ impl Driver for MySqlDriver {
         if part.is_mapped() {
             return Reply::ready(Ok(None));
         }
-        match estimate::estimate(&self.core.dialect, part, filter, cap) {
-            Ok(Some(statement)) => Reply::later(async move { self.core.count(&statement).await.map(Some) }),
-            Ok(None) => Reply::ready(Ok(None)),
-            Err(error) => Reply::ready(Err(error)),
-        }
+        estimate::reply(&self.core.dialect, part, filter, cap, |statement| async move { self.core.count(&statement).await })
     }
 
     fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool {
@@ -148,6 +145,7 @@ impl Driver for MySqlDriver {
     }
 
     fn drop_part<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, bool> {
+        self.texts.forget(part);
         Reply::later(ensure::drop_part(&self.core, part))
     }
 

@@ -13,6 +13,7 @@
 //!   [`InvalidValue`](crate::ErrorKind::InvalidValue), naming the field.
 //! - A row is at most as large as the server's `max_allowed_packet`: a larger one is refused, and the error says so.
 
+mod batch;
 mod children;
 mod codec;
 mod config;
@@ -26,6 +27,7 @@ mod json;
 mod pattern;
 mod raw;
 mod server;
+mod sessions;
 mod table;
 mod write;
 

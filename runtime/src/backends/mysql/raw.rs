@@ -5,6 +5,7 @@ use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Column, Either, Executor, Row, SqlSafeStr, Statement, TypeInfo};
 
 use super::core::Core;
+use super::codec::Cells;
 use super::{codec, failure};
 use crate::backends::network::failure::Phase;
 use crate::backends::sql::Dialect;
@@ -17,8 +18,11 @@ const NOT_PREPARED: u16 = 1295;
 
 /// Runs a statement on one connection, as a transaction of its own. It is never run twice.
 pub(super) async fn run(core: &Core, statement: &RawStatement) -> Result<RawAnswer> {
-    let mut connection = core.pool.acquire().await.map_err(|cause| failure::error(cause, Phase::Write))?;
-    answer(core, &mut connection, statement).await
+    let failed = |cause| failure::error(cause, Phase::Write);
+    let mut work = core.work().await.map_err(failed)?;
+    let answer = answer(core, work.connection().map_err(failed)?, statement).await;
+    work.done();
+    answer
 }
 
 async fn answer(core: &Core, connection: &mut MySqlConnection, statement: &RawStatement) -> Result<RawAnswer> {
@@ -70,7 +74,7 @@ fn read(row: &MySqlRow, columns: &[(usize, RawColumn)], names: &[String]) -> Res
         // Of the row: what a bare placeholder gives is known only when a value is bound to it.
         let there = row.try_column(*at).map_err(|_| codec::corrupt())?.type_info().name();
         let mapped = mapped(there, column, &names[*at])?;
-        let value = codec::read(row, *at, &column.logical, mapped);
+        let value = row.cell(*at, &column.logical, mapped);
         let value = value.map_err(|_| RawAnswer::mismatch(&names[*at], &there.to_lowercase(), &column.logical))?;
         RawAnswer::push(&mut values, &names[*at], column, value)?;
     }

@@ -7,28 +7,25 @@
 
 use std::collections::HashMap;
 
+use sqlx::Connection;
 use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlQueryResult};
 
-use super::children;
-use super::codec;
+use super::batch::{PARAMETERS, Source, Writing};
 use super::core::{Core, run};
-use super::{failure, json};
+use super::{children, codec, failure, json};
 use crate::backends::network::audited;
 use crate::backends::network::failure::Phase;
-use crate::backends::sql::{Dialect, Sql, ddl, write};
-use crate::driver::{WriteBatch, WriteMode, WriteReport, no_key};
+use crate::backends::sql::{Sql, ddl, write};
+use crate::driver::{WriteBatch, WriteMode, WriteReport};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, Part, VERSION_COLUMN};
-use crate::types::{Id, LogicalType, Value};
+use crate::types::{Id, Value};
 
 /// Most attempts when another session wrote the same rows at the same time.
 const CONFLICTS: u32 = 6;
 
 /// Most rows whose statement the server keeps prepared.
 const PREPARED: usize = 64;
-
-/// Most placeholders in one statement.
-const PARAMETERS: usize = 65_535;
 
 /// How one attempt failed.
 enum Failed {
@@ -46,49 +43,12 @@ impl From<Error> for Failed {
     }
 }
 
-/// What a column of the table gets of a row.
-#[derive(Clone, Copy)]
-enum Source<'p> {
-    /// The value at this place of the row.
-    Value(usize, &'p Column),
-    /// The digest of the JSON value at this place.
-    Digest(usize),
-    /// The vector at this place, as it is searched.
-    Searched(usize),
-    /// Something that a column takes which is never null: the row is there, and keeps what it has.
-    Anything(&'p Column),
-}
-
-/// A batch with what is needed to write it.
-struct Writing<'a> {
-    core: &'a Core,
-    part: &'a Part,
-    batch: &'a WriteBatch,
-    /// The rows in the order of their ids: every session then locks rows in the same order.
-    order: Vec<usize>,
-    /// The columns written, with what each gets.
-    columns: Vec<(String, Source<'a>)>,
-    versioned: bool,
-    unique: bool,
-    /// Whether the statement may come from the session's cache.
-    cached: bool,
-}
-
 /// The rows that are there, by id, and what is to be done.
 #[derive(Default)]
 struct Found {
     report: WriteReport,
     present: Vec<usize>,
     absent: Vec<usize>,
-}
-
-/// Bytes that a value takes on the wire, about.
-fn wire(value: &Value) -> usize {
-    match value {
-        // Written as text, which may be several times as long.
-        Value::Json(_) | Value::List(_) => 9 + value.weight() * 2,
-        other => 9 + other.weight(),
-    }
 }
 
 /// Writes a batch.
@@ -125,71 +85,34 @@ pub(super) async fn write(core: &Core, part: &Part, batch: &WriteBatch) -> Resul
     }
 }
 
-impl<'a> Writing<'a> {
-    fn new(core: &'a Core, part: &'a Part, batch: &'a WriteBatch) -> Result<Self> {
-        let kind = part.key().kind;
-        let fresh = matches!(batch.mode, WriteMode::Insert | WriteMode::Upsert);
-        if fresh && batch.ids.iter().any(|id| kind.value(id).is_none()) {
-            return Err(no_key(kind).of_entity(part.entity.name));
-        }
-        // An id that no key has is of no row: it is missing.
-        let mut order: Vec<usize> = (0..batch.len()).filter(|&row| kind.value(&batch.ids[row]).is_some()).collect();
-        order.sort_unstable_by(|&a, &b| batch.ids[a].cmp(&batch.ids[b]));
-        let mut columns = Vec::with_capacity(batch.columns.len());
-        for (i, &position) in batch.columns.iter().enumerate() {
-            let column = part.columns.get(position);
-            let column = column.ok_or_else(|| Error::new(ErrorKind::Internal, "a column position outside of the part"))?;
-            columns.push((column.physical.clone(), Source::Value(i, column)));
-            if let Some((name, _)) = core.dialect.vectors.and_then(|vectors| vectors.beside(column)) {
-                columns.push((name, Source::Searched(i)));
-            }
-            if column.logical == LogicalType::Json && !part.is_mapped() {
-                columns.push((json::digest_name(column), Source::Digest(i)));
-                (0..batch.len()).try_for_each(|row| json::check(&core.dialect, &batch.row(row)[i], column.name))?;
-            }
-        }
-        let (versioned, unique) = (!part.is_mapped(), !part.unique_groups().is_empty());
-        let writing = Writing { core, part, batch, order, columns, versioned, unique, cached: true };
-        if let Some(row) = (0..batch.len()).find(|&row| writing.bytes(row) > core.packet) {
-            let why = format!(
-                "a row of more than the {} bytes that the server takes at once: raise its max_allowed_packet, or keep long values elsewhere",
-                core.packet
-            );
-            return Err(Error::new(ErrorKind::LimitExceeded, why).of_entity(part.entity.name).with("id", batch.ids[row].as_str()));
-        }
-        Ok(writing)
-    }
-
-    /// Bytes that a row takes on the wire, about.
-    fn bytes(&self, row: usize) -> usize {
-        self.batch.ids[row].len() + 32 + self.batch.row(row).iter().map(wire).sum::<usize>()
-    }
-
-    /// Rows in pieces that one statement takes, with so many values a row.
-    fn pieces<'r>(&self, rows: &'r [usize], width: usize) -> Vec<&'r [usize]> {
-        let most = (PARAMETERS / width.max(1)).max(1);
-        let (mut pieces, mut from, mut bytes) = (Vec::new(), 0, 0);
-        for (at, &row) in rows.iter().enumerate() {
-            let more = self.bytes(row);
-            if at > from && (at - from == most || bytes + more > self.core.packet / 2) {
-                pieces.push(&rows[from..at]);
-                (from, bytes) = (at, 0);
-            }
-            bytes += more;
-        }
-        if from < rows.len() {
-            pieces.push(&rows[from..]);
-        }
-        pieces
-    }
-
+impl Writing<'_> {
     async fn once(&self, locked: bool) -> Result<WriteReport, Failed> {
-        let mut transaction = self.core.pool.begin().await.map_err(|cause| {
+        let lost = |cause| {
             let lost = failure::is_lost(&cause);
             let error = failure::error(cause, Phase::Write);
             if lost { Failed::Again(error) } else { Failed::Final(error) }
-        })?;
-        let connection = &mut *transaction;
+        };
+        let core = self.core;
+        let mut work = core.work().await.map_err(lost)?;
+        let mut transaction = core.waits(Phase::Write, work.connection().map_err(lost)?.begin()).await?.map_err(lost)?;
+        let done = match self.apply(&mut transaction, locked).await {
+            Ok(report) => {
+                let committed = core.waits(Phase::Commit, transaction.commit()).await?;
+                committed.map(|()| report).map_err(|cause| Failed::Final(failure::error(cause, Phase::Commit)))
+            }
+            // The server may not hear of it: the connection is closed.
+            Err(Failed::Final(error)) if error.kind() == ErrorKind::Timeout => return Err(Failed::Final(error)),
+            Err(failed) => {
+                // What cannot be undone here, the server undoes when the connection ends.
+                let _ = core.waits(Phase::Write, transaction.rollback()).await?;
+                Err(failed)
+            }
+        };
+        work.done();
+        done
+    }
+
+    async fn apply(&self, connection: &mut MySqlConnection, locked: bool) -> Result<WriteReport, Failed> {
         let (report, written) = match self.batch.mode {
             WriteMode::Insert => {
                 self.insert(connection, &self.order).await?;
@@ -200,7 +123,6 @@ impl<'a> Writing<'a> {
             WriteMode::Delete => self.delete(connection).await?,
         };
         self.children(connection, &written).await?;
-        transaction.commit().await.map_err(|cause| Failed::Final(failure::error(cause, Phase::Commit)))?;
         Ok(report)
     }
 
@@ -213,7 +135,7 @@ impl<'a> Writing<'a> {
         rows: usize,
     ) -> Result<MySqlQueryResult, Failed> {
         let statement = sqlx::query_with(audited(text), arguments).persistent(self.cached && rows <= PREPARED);
-        statement.execute(connection).await.map_err(|cause| self.refused(cause))
+        self.core.waits(Phase::Write, statement.execute(connection)).await?.map_err(|cause| self.refused(cause))
     }
 
     /// What the server said of a statement.
@@ -227,78 +149,18 @@ impl<'a> Writing<'a> {
             let why = "another session wrote the same rows at the same time: try again";
             return Failed::Again(Error::new(ErrorKind::Conflict, why).of_entity(self.part.entity.name));
         }
-        let columns = |group: &[usize]| -> Vec<&Column> { group.iter().filter_map(|&i| self.part.columns.get(i)).collect() };
-        let mut groups = self.part.unique_groups().into_iter();
-        let group = groups.find(|group| ddl::index_name(&self.core.dialect, self.part, &columns(group), true) == key);
-        error = match group {
-            Some(group) => error.at_field(columns(&group).iter().map(|c| c.name).collect::<Vec<_>>().join(", ")),
+        error = match ddl::unique_fields(&self.core.dialect, self.part, &key) {
+            Some(fields) => error.at_field(fields),
             None => error.with("key", key),
         };
         Failed::Final(error)
-    }
-
-    fn bind(&self, arguments: &mut MySqlArguments, row: usize, source: Source<'_>) -> Result<()> {
-        let values = self.batch.row(row);
-        match source {
-            Source::Value(i, column) => match (&values[i], self.versioned) {
-                (Value::Text(text), _) if self.core.dialect.server.keeps_bytes() => codec::bind_bytes(arguments, text.as_bytes()),
-                (Value::Timestamp(t), false) => codec::bind(arguments, &native(codec::moment(*t), column)?),
-                (Value::Date(d), false) => codec::bind(arguments, &native(codec::day(*d), column)?),
-                (value, _) => codec::bind(arguments, value),
-            },
-            Source::Digest(i) => match &values[i] {
-                Value::Json(json) => codec::bind(arguments, &json::digest(json)),
-                _ => codec::bind(arguments, &Value::Null),
-            },
-            Source::Searched(i) => match (&values[i], self.core.dialect.vectors) {
-                (Value::Vector(numbers), Some(vectors)) => codec::bind(arguments, &vectors.bound(numbers)),
-                _ => codec::bind(arguments, &Value::Null),
-            },
-            Source::Anything(column) => codec::bind(arguments, &anything(&column.logical)),
-        }
-    }
-
-    fn bind_id(&self, arguments: &mut MySqlArguments, row: usize) -> Result<()> {
-        let kind = self.part.key().kind;
-        let key = kind.value(&self.batch.ids[row]).unwrap_or_default();
-        codec::bind(arguments, &self.core.dialect.stored(&kind.logical(), key))
-    }
-
-    /// `INSERT INTO … VALUES (…), …` with its values.
-    fn rows(&self, rows: &[usize], columns: &[(String, Source<'_>)]) -> Result<(Sql<'_>, MySqlArguments)> {
-        let mut sql = Sql::new(&self.core.dialect);
-        sql.push("INSERT INTO ").table(self.part).push(" (").name(self.part.id_column());
-        if self.versioned {
-            sql.push(", ").name(VERSION_COLUMN);
-        }
-        for (name, _) in columns {
-            sql.push(", ").name(name);
-        }
-        sql.push(") VALUES ");
-        let width = columns.len() + 1 + usize::from(self.versioned);
-        let mut arguments = MySqlArguments::default();
-        for (i, &row) in rows.iter().enumerate() {
-            sql.push(if i > 0 { ", (" } else { "(" });
-            children::placeholders(&mut sql, width);
-            sql.push(")");
-            self.bind_id(&mut arguments, row)?;
-            if self.versioned {
-                codec::bind(&mut arguments, &Value::Int(self.batch.version))?;
-            }
-            columns.iter().try_for_each(|(_, source)| self.bind(&mut arguments, row, *source))?;
-        }
-        Ok((sql, arguments))
-    }
-
-    fn width(&self) -> usize {
-        self.columns.len() + 1 + usize::from(self.versioned)
     }
 
     async fn insert(&self, connection: &mut MySqlConnection, rows: &[usize]) -> Result<(), Failed> {
         for piece in self.pieces(rows, self.width()) {
             let (sql, arguments) = self.rows(piece, &self.columns)?;
             let statement = sqlx::query_with(audited(sql.finish().text), arguments).persistent(self.cached && piece.len() <= PREPARED);
-            let Err(cause) = statement.execute(&mut *connection).await else { continue };
+            let Err(cause) = self.core.waits(Phase::Write, statement.execute(&mut *connection)).await? else { continue };
             if self.batch.mode == WriteMode::Insert && failure::number(&cause) == 1062 {
                 // The id counts first, whichever key the server met.
                 let there = self.versions(connection, piece, "").await?;
@@ -472,7 +334,7 @@ impl<'a> Writing<'a> {
         let ids: Vec<Id> = rows.iter().map(|&row| self.batch.ids[row].clone()).collect();
         let statement = write::versions(&self.core.dialect, self.part, &ids, suffix)?;
         let statement = super::core::query(&statement.text, &statement.values, self.cached && rows.len() <= PREPARED)?;
-        let there = statement.fetch_all(connection).await.map_err(|cause| self.refused(cause))?;
+        let there = self.core.waits(Phase::Write, statement.fetch_all(connection)).await?.map_err(|cause| self.refused(cause))?;
         there.iter().map(|row| Ok((codec::read_id(row, 0, self.part)?.into_string(), codec::read_whole(row, 1)?))).collect()
     }
 
@@ -514,27 +376,6 @@ impl<'a> Writing<'a> {
             }
         }
         Ok(())
-    }
-}
-
-/// A moment or day as a table of others takes it.
-fn native(text: Option<String>, column: &Column) -> Result<Value> {
-    text.map(Value::Text).ok_or_else(|| {
-        let why = "a day before the year 0, which the table's column does not take";
-        Error::new(ErrorKind::InvalidValue, why).at_field(column.name)
-    })
-}
-
-/// Any value that a column of a type takes.
-fn anything(logical: &LogicalType) -> Value {
-    match logical {
-        LogicalType::Id | LogicalType::Ref(_) | LogicalType::Text { .. } | LogicalType::Category(_) => Value::Text(String::new()),
-        LogicalType::Bytes => Value::Bytes(Box::default()),
-        LogicalType::Uuid => Value::Bytes(Box::from([0; 16])),
-        LogicalType::Json => Value::Text("0".to_owned()),
-        LogicalType::List(_) => Value::Text("[]".to_owned()),
-        LogicalType::Vector(length) => Value::Vector(vec![1.0; *length as usize].into()),
-        _ => Value::Int(0),
     }
 }
 

@@ -1,10 +1,13 @@
 //! Errors of `sqlx` as ours: what kind, and what is known of the outcome.
 
+use std::future::Future;
+use std::time::Duration;
+
 use sqlx::error::DatabaseError;
 
 pub(crate) use super::meaning::Meaning;
 pub(crate) use crate::backends::sql::session::Phase;
-use crate::error::{Error, ErrorKind, Status};
+use crate::error::{Error, ErrorKind, Result, Status};
 
 /// Reads a database's error codes.
 pub(crate) type Codes = fn(&dyn DatabaseError) -> Meaning;
@@ -41,6 +44,11 @@ pub(crate) fn error(cause: sqlx::Error, phase: Phase, codes: Codes) -> Error {
         sqlx::Error::Tls(cause) if phase == Phase::Connect => {
             Error::new(ErrorKind::Unavailable, "no encrypted connection to the server: check the TLS options").caused_by(cause)
         }
+        // The client has no way of its own to hide it.
+        sqlx::Error::Configuration(cause) if cause.to_string().contains("RSA") => {
+            let why = "the server takes this user's password only over an encrypted connection: ask for TLS, such as .tls(Tls::Require)";
+            Error::new(ErrorKind::PermissionDenied, why)
+        }
         sqlx::Error::Configuration(_) => {
             Error::new(ErrorKind::InvalidSchema, "the address cannot be read: it has the form scheme://user:password@host:port/database")
         }
@@ -61,4 +69,14 @@ pub(crate) fn error(cause: sqlx::Error, phase: Phase, codes: Codes) -> Error {
         _ if lost => found.with_status(Status::Temporary),
         _ => found,
     }
+}
+
+/// Waits for a statement no longer than this: a server whose machine or network is gone closes no connection.
+pub(crate) async fn within<T>(patience: Option<Duration>, phase: Phase, work: impl Future<Output = T>) -> Result<T> {
+    let Some(patience) = patience else { return Ok(work.await) };
+    tokio::time::timeout(patience, work).await.map_err(|_| {
+        let why = "the server did not answer in the time that a statement may take: it is gone, or raise the statement timeout";
+        let status = if phase == Phase::Commit { Status::Unknown } else { Status::Temporary };
+        Error::new(ErrorKind::Timeout, why).with_status(status)
+    })
 }

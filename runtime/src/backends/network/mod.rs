@@ -4,6 +4,8 @@
 #[cfg(any(feature = "mssql", feature = "oracle"))]
 pub(crate) mod address;
 #[cfg(feature = "_sqlx")]
+pub(crate) mod answer;
+#[cfg(feature = "_sqlx")]
 pub(crate) mod failure;
 #[cfg(any(feature = "_sqlx", feature = "mssql", feature = "oracle"))]
 pub(crate) mod meaning;

@@ -33,8 +33,17 @@ impl Default for PoolSettings {
 /// because that question would double the cost of a point read.
 pub(crate) const TRUSTED: Duration = Duration::from_secs(2);
 
+/// How much longer than the server's own limit a statement is waited for: its way there and back, and the server's to stop it.
+#[cfg(feature = "_sqlx")]
+const WAY: Duration = Duration::from_secs(5);
+
 #[cfg(feature = "_sqlx")]
 impl PoolSettings {
+    /// How long one statement is waited for; without a limit of the server's for as long as it takes.
+    pub fn patience(&self) -> Option<Duration> {
+        (!self.statement_timeout.is_zero()).then(|| self.statement_timeout.saturating_add(WAY))
+    }
+
     /// The pool's options for a kind of database.
     pub fn options<DB: Database>(&self) -> PoolOptions<DB> {
         PoolOptions::new()

@@ -7,9 +7,10 @@ use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgRow, PgTypeInfo, Postgres}
 use sqlx::{Arguments, Row, Type, ValueRef};
 
 use super::json;
+pub(super) use crate::backends::network::answer::{Cells, read_id, read_text, read_whole};
+use crate::backends::sql::forms::corrupt;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::Part;
-use crate::types::{Date, Decimal, Duration, Id, LogicalType, Timestamp, Uuid, Value};
+use crate::types::{Date, Decimal, Duration, LogicalType, Timestamp, Uuid, Value};
 
 /// Object ids of built-in types; they never change.
 pub(super) mod oid {
@@ -254,10 +255,6 @@ pub(super) fn list_text(items: &[Value]) -> String {
     text
 }
 
-fn corrupt() -> Error {
-    Error::new(ErrorKind::Corrupt, "what is stored has another type than the field")
-}
-
 /// A whole number of 2, 4 or 8 bytes.
 fn whole(bytes: &[u8]) -> Result<i64> {
     if let Ok(bytes) = <[u8; 8]>::try_from(bytes) {
@@ -379,42 +376,9 @@ fn value(logical: &LogicalType, mapped: bool, bytes: &[u8]) -> Result<Value> {
     })
 }
 
-/// Reads a column of an answer.
-pub(super) fn read(row: &PgRow, position: usize, logical: &LogicalType, mapped: bool) -> Result<Value> {
-    let raw = row.try_get_raw(position).map_err(|_| corrupt())?;
-    if raw.is_null() {
-        return Ok(Value::Null);
-    }
-    value(logical, mapped, raw.as_bytes().map_err(|_| corrupt())?)
-}
-
-/// Reads a text that is never null.
-pub(super) fn read_text(row: &PgRow, position: usize) -> Result<String> {
-    match read(row, position, &LogicalType::TEXT, false)? {
-        Value::Text(text) => Ok(text),
-        _ => Err(corrupt()),
-    }
-}
-
-/// Reads an id: the text of the row's key.
-pub(super) fn read_id(row: &PgRow, position: usize, part: &Part) -> Result<Id> {
-    let kind = part.key().kind;
-    let key = read(row, position, &kind.logical(), false)?;
-    kind.id(key).ok_or_else(|| corrupt().at_field(crate::schema::ID_COLUMN))
-}
-
-/// Reads a whole number.
-pub(super) fn read_whole(row: &PgRow, position: usize) -> Result<i64> {
-    match read(row, position, &LogicalType::INT, false)? {
-        Value::Int(number) => Ok(number),
-        _ => Err(corrupt()),
-    }
-}
-
-/// Reads a score.
-pub(super) fn read_float(row: &PgRow, position: usize) -> Result<f64> {
-    match read(row, position, &LogicalType::Float, false)? {
-        Value::Float(number) => Ok(number),
-        _ => Err(corrupt()),
+impl Cells for PgRow {
+    fn cell(&self, position: usize, logical: &LogicalType, mapped: bool) -> Result<Value> {
+        let raw = self.try_get_raw(position).map_err(|_| corrupt())?;
+        if raw.is_null() { Ok(Value::Null) } else { value(logical, mapped, raw.as_bytes().map_err(|_| corrupt())?) }
     }
 }

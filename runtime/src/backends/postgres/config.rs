@@ -78,5 +78,6 @@ pub(in crate::backends) async fn open(options: Options, vectors: bool, settings:
         })
     });
     let pool = pool.connect_lazy_with(connect);
-    Ok(Arc::new(PostgresDriver::new(Core { pool, dialect: PostgresDialect { vectors } }, engine)))
+    let core = Core { pool, dialect: PostgresDialect { vectors }, patience: options.pool.patience() };
+    Ok(Arc::new(PostgresDriver::new(core, engine)))
 }

@@ -1,5 +1,7 @@
 //! The pool, and statements run on it: reads, with another connection where one was lost.
 
+use std::time::Duration;
+
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::{PgPool, Postgres};
@@ -7,13 +9,12 @@ use sqlx::{PgPool, Postgres};
 use super::codec::{self, Parameter};
 use super::dialect::PostgresDialect;
 use super::{failure, vectors};
-use crate::backends::network::failure::Phase;
-use crate::backends::network::{Reader, audited};
+use crate::backends::network::failure::{Phase, within};
+use crate::backends::network::{Reader, answer, audited};
 use crate::backends::sql::{Dialect, Statement, select};
-use crate::driver::{Aggregate, AggregateFunction, Group, Page, SubQuery, sum_overflow};
+use crate::driver::{Aggregate, Group, Page, SubQuery};
 use crate::error::Result;
 use crate::schema::Part;
-use crate::types::{Decimal, LogicalType, Value};
 
 /// Most attempts of one operation.
 const ATTEMPTS: u32 = 12;
@@ -22,6 +23,8 @@ const ATTEMPTS: u32 = 12;
 pub(super) struct Core {
     pub(super) pool: PgPool,
     pub(super) dialect: PostgresDialect,
+    /// How long one statement is waited for.
+    pub(super) patience: Option<Duration>,
 }
 
 /// Binds a statement's values.
@@ -61,6 +64,11 @@ impl Core {
         (self.pool.size() + 2).min(ATTEMPTS)
     }
 
+    /// Waits for a statement as long as one may take.
+    pub(super) async fn waits<T>(&self, phase: Phase, work: impl Future<Output = T>) -> Result<T> {
+        within(self.patience, phase, work).await
+    }
+
     /// Runs a statement that only reads.
     pub(super) async fn rows(&self, text: &str, parameters: &[Parameter]) -> Result<Vec<PgRow>> {
         // The pool shrinks with every lost session that it hands out: what it had at first bounds the attempts.
@@ -68,7 +76,7 @@ impl Core {
         let mut attempt = 1;
         let mut persistent = true;
         loop {
-            match self.fetch(query(text, parameters, persistent)?).await {
+            match self.waits(Phase::Read, self.fetch(query(text, parameters, persistent)?)).await? {
                 Ok(rows) => return Ok(rows),
                 Err(cause) if failure::is_lost(&cause) && attempt < most => attempt += 1,
                 Err(cause) if persistent && failure::is_stale_plan(&cause) => persistent = false,
@@ -89,73 +97,24 @@ impl Core {
 
     /// Runs a select of rows.
     pub(super) async fn page(&self, part: &Part, text: &str, parameters: &[Parameter], columns: &[usize], scored: bool) -> Result<Page> {
-        let rows = self.rows(text, parameters).await?;
-        let mut page = Page::new(columns.len());
-        for row in &rows {
-            page.ids.push(codec::read_id(row, 0, part)?);
-            page.versions.push(codec::read_whole(row, 1)?);
-            for (i, &position) in columns.iter().enumerate() {
-                let column = &part.columns[position];
-                let value = codec::read(row, i + 2, &column.logical, part.is_mapped());
-                page.values.push(value.map_err(|e| e.of_entity(part.entity.name).at_field(column.name))?);
-            }
-            if scored {
-                page.scores.push(codec::read_float(row, columns.len() + 2)?);
-            }
-        }
-        Ok(page)
+        answer::page(part, &self.rows(text, parameters).await?, columns, scored)
     }
 
     /// The one number that a statement gives.
     pub(super) async fn count(&self, statement: &Statement) -> Result<u64> {
-        let rows = self.rows(&statement.text, &bound(statement)).await?;
-        let count = rows.first().map_or(Ok(0), |row| codec::read_whole(row, 0))?;
-        Ok(u64::try_from(count).unwrap_or_default())
+        answer::count(&self.rows(&statement.text, &bound(statement)).await?)
     }
 
     /// Runs an aggregation.
     pub(super) async fn groups(&self, part: &Part, query: &Aggregate) -> Result<Vec<Group>> {
         let statement = crate::backends::sql::aggregate::aggregate(&self.dialect, part, query)?;
-        let rows = self.rows(&statement.text, &bound(&statement)).await?;
-        let mapped = part.is_mapped();
-        let mut groups = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let mut group = Group { keys: Vec::with_capacity(query.keys.len()), measures: Vec::with_capacity(query.measures.len()) };
-            for (i, &key) in query.keys.iter().enumerate() {
-                group.keys.push(codec::read(row, i, &part.columns[key].logical, mapped)?);
-            }
-            for (i, measure) in query.measures.iter().enumerate() {
-                let at = query.keys.len() + i;
-                let logical = measure.column.map_or(LogicalType::INT, |column| part.columns[column].logical);
-                group.measures.push(match measure.function {
-                    AggregateFunction::Count | AggregateFunction::CountDistinct => Value::Int(codec::read_whole(row, at)?),
-                    AggregateFunction::Avg => codec::read(row, at, &LogicalType::Float, false)?,
-                    AggregateFunction::Sum if !matches!(logical, LogicalType::Float) => {
-                        sum(codec::read(row, at, &LogicalType::TEXT, false)?, &logical)?
-                    }
-                    _ => codec::read(row, at, &logical, mapped)?,
-                });
-            }
-            groups.push(group);
-        }
-        Ok(groups)
+        answer::groups(part, &self.rows(&statement.text, &bound(&statement)).await?, query)
     }
 
     async fn hits(&self, part: &Part, query: &SubQuery) -> Result<Page> {
         let statement = select::select(&self.dialect, part, query, None, query.limit, 0)?;
         self.page(part, &statement.text, &bound(&statement), &select::selected_columns(query), true).await
     }
-}
-
-/// A sum that came as text, of any length.
-fn sum(text: Value, logical: &LogicalType) -> Result<Value> {
-    let Value::Text(text) = text else { return Ok(Value::Null) };
-    if matches!(logical, LogicalType::Decimal { .. }) {
-        // Zeros at the end are none of the value, and may be too many.
-        let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-        return Decimal::from_str_exact(text).map(Value::Decimal).map_err(|_| sum_overflow());
-    }
-    text.parse().map(Value::Int).map_err(|_| sum_overflow())
 }
 
 impl Reader for Core {

@@ -6,7 +6,7 @@ use super::core::Core;
 use super::{codec, ensure, failure, vectors, write};
 use crate::backends::network::Pages;
 use crate::backends::network::failure::Phase;
-use crate::backends::sql::{Dialect, aggregate, estimate, select};
+use crate::backends::sql::{Dialect, LookUpTexts, aggregate, estimate, select};
 use crate::driver::{
     Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply, SubQuery, WriteBatch, WriteReport,
 };
@@ -19,6 +19,7 @@ use crate::types::Id;
 pub struct PostgresDriver {
     description: Description,
     core: Arc<Core>,
+    texts: LookUpTexts,
 }
 
 impl std::fmt::Debug for PostgresDriver {
@@ -40,7 +41,7 @@ impl PostgresDriver {
             max_batch: 10_000,
             max_k: 10_000,
         };
-        PostgresDriver { description, core: Arc::new(core) }
+        PostgresDriver { description, core: Arc::new(core), texts: LookUpTexts::default() }
     }
 
     /// The pool of connections, for what HeavenBase does not say. The names of tables and columns are those of the
@@ -80,7 +81,7 @@ impl Driver for PostgresDriver {
         }
         let Some(key) = part.key().kind.value(id) else { return Reply::ready(Ok(Page::new(columns.len()))) };
         Reply::later(async move {
-            let text = select::fetch_one(&self.core.dialect, part, columns)?;
+            let text = self.texts.of(&self.core.dialect, part, columns)?;
             let parameters = [codec::parameter(&key)];
             self.core.page(part, &text, &parameters, columns, false).await
         })
@@ -108,11 +109,7 @@ impl Driver for PostgresDriver {
     }
 
     fn estimate<'a>(&'a self, part: &'a Arc<Part>, filter: &'a Filter, cap: usize) -> Reply<'a, Option<u64>> {
-        match estimate::estimate(&self.core.dialect, part, filter, cap) {
-            Ok(Some(statement)) => Reply::later(async move { self.core.count(&statement).await.map(Some) }),
-            Ok(None) => Reply::ready(Ok(None)),
-            Err(error) => Reply::ready(Err(error)),
-        }
+        estimate::reply(&self.core.dialect, part, filter, cap, |statement| async move { self.core.count(&statement).await })
     }
 
     fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool {
@@ -124,6 +121,7 @@ impl Driver for PostgresDriver {
     }
 
     fn drop_part<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, bool> {
+        self.texts.forget(part);
         Reply::later(ensure::drop_part(&self.core, part))
     }
 

@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::codec;
+use super::codec::{self, Cells};
 use super::core::Core;
 use super::ensure::{own, rows};
 use crate::backends::sql::existing::{ANY_DECIMAL, ANY_TEXT, ANY_VECTOR, FoundColumn, FoundTable, check, no_such_path, not_there};
@@ -32,7 +32,7 @@ pub(super) async fn ensure(core: &Core, connection: &mut PgConnection, part: &Pa
                 JOIN pg_catalog.pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END \
                 WHERE a.attrelid = $1::bigint::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
     for row in rows(connection, &own(text, vec![Value::Int(table)])).await? {
-        let flag = |at| codec::read(&row, at, &LogicalType::Bool, false).map(|value| value == Value::Bool(true));
+        let flag = |at| row.cell(at, &LogicalType::Bool, false).map(|value| value == Value::Bool(true));
         let (name, shown, base) = (codec::read_text(&row, 0)?, codec::read_text(&row, 1)?, codec::read_text(&row, 2)?);
         let mut column = of_type(name, shown, &base, codec::read_whole(&row, 3)?);
         column.nullable = is_table.then_some(!flag(4)?);

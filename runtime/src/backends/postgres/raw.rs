@@ -4,7 +4,7 @@
 use sqlx::postgres::PgTypeInfo;
 use sqlx::{AssertSqlSafe, Column, Either, Executor, PgConnection, Statement, TypeInfo};
 
-use super::codec::{self, Parameter};
+use super::codec::{self, Cells, Parameter};
 use super::core::{Core, Held};
 use super::{failure, nul};
 use crate::backends::network::failure::Phase;
@@ -53,7 +53,7 @@ async fn answer(connection: &mut PgConnection, statement: &RawStatement) -> Resu
     for row in query.fetch_all(connection).await.map_err(failed)? {
         let mut values = Vec::with_capacity(columns.len());
         for ((at, column), mapped) in columns.iter().zip(&mapped) {
-            let value = codec::read(&row, *at, &column.logical, *mapped).map_err(|e| e.at_field(names[*at].to_owned()))?;
+            let value = row.cell(*at, &column.logical, *mapped).map_err(|e| e.at_field(names[*at].to_owned()))?;
             RawAnswer::push(&mut values, names[*at], column, value)?;
         }
         found.rows.push(values);

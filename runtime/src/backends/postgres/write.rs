@@ -1,14 +1,15 @@
 //! Batches as one statement each: every column is one array, which `UNNEST` turns into rows.
 
-use sqlx::postgres::PgRow;
+use sqlx::Connection;
+use sqlx::postgres::{PgConnection, PgRow};
 
 use super::codec::{self, Parameter, oid};
-use super::core::{Core, query};
+use super::core::{Core, Held, query};
 use super::dialect::bulk_type;
 use super::{failure, nul, words};
 use crate::backends::network::failure::Phase;
 use crate::backends::sql::{Dialect, Sql, Statement, ddl, select};
-use crate::driver::{WriteBatch, WriteMode, WriteReport, no_key};
+use crate::driver::{WriteBatch, WriteMode, WriteReport};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, KeyKind, Part, VERSION_COLUMN};
 use crate::types::{Id, Value};
@@ -76,16 +77,8 @@ fn carried_value(core: &Core, part: &Part, column: &Column, value: &Value) -> Va
 
 impl Bulk {
     fn new(core: &Core, part: &Part, batch: &WriteBatch) -> Result<Self> {
-        // By id: every session then locks rows in the same order.
-        let mut order: Vec<usize> = (0..batch.len()).collect();
-        order.sort_unstable_by(|&a, &b| batch.ids[a].cmp(&batch.ids[b]));
+        let order = batch.in_key_order(part)?;
         let kind = part.key().kind;
-        let fresh = matches!(batch.mode, WriteMode::Insert | WriteMode::Upsert);
-        if fresh && batch.ids.iter().any(|id| kind.value(id).is_none()) {
-            return Err(no_key(kind));
-        }
-        // An id that no key has is of no row: it is missing.
-        order.retain(|&row| kind.value(&batch.ids[row]).is_some());
         let keys: Vec<Value> = order.iter().filter_map(|&row| kind.value(&batch.ids[row])).collect();
         let mut parameters = vec![codec::array(key_array(kind).0, keys.iter()), codec::parameter(&Value::Int(batch.version))];
         let mut sql = Sql::new(&core.dialect);
@@ -221,6 +214,12 @@ enum Failed {
     Final(Error),
 }
 
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Failed::Final(error)
+    }
+}
+
 /// Writes a batch in one transaction.
 pub(super) async fn write(core: &Core, part: &Part, batch: &WriteBatch) -> Result<WriteReport> {
     if batch.is_empty() {
@@ -244,30 +243,56 @@ pub(super) async fn write(core: &Core, part: &Part, batch: &WriteBatch) -> Resul
 }
 
 async fn once(core: &Core, part: &Part, batch: &WriteBatch, bulk: &Bulk, again: bool) -> Result<WriteReport, Failed> {
-    let mut transaction = core.pool.begin().await.map_err(|cause| {
+    let lost = |cause| {
         let lost = failure::is_lost(&cause);
         let error = failure::error(cause, Phase::Write);
         if lost { Failed::Again(error) } else { Failed::Final(error) }
-    })?;
+    };
+    let mut held = Held(None);
+    let connection = held.0.insert(core.pool.acquire().await.map_err(lost)?);
+    let mut transaction = core.waits(Phase::Write, connection.begin()).await?.map_err(lost)?;
+    let done = match apply(core, part, batch, bulk, again, &mut transaction).await {
+        Ok(report) => {
+            let committed = core.waits(Phase::Commit, transaction.commit()).await?;
+            committed.map(|()| report).map_err(|cause| Failed::Final(failure::error(cause, Phase::Commit)))
+        }
+        // The server may not hear of it: the connection is closed.
+        Err(Failed::Final(error)) if error.kind() == ErrorKind::Timeout => return Err(Failed::Final(error)),
+        Err(failed) => {
+            // What cannot be undone here, the server undoes when the connection ends.
+            let _ = core.waits(Phase::Write, transaction.rollback()).await?;
+            Err(failed)
+        }
+    };
+    held.0.take();
+    done
+}
+
+async fn apply(
+    core: &Core,
+    part: &Part,
+    batch: &WriteBatch,
+    bulk: &Bulk,
+    again: bool,
+    connection: &mut PgConnection,
+) -> Result<WriteReport, Failed> {
     let failed = |cause: sqlx::Error| refused(core, part, cause);
     let statement = query(&bulk.text, &bulk.parameters, !again).map_err(Failed::Final)?;
-    let written = statement.fetch_all(&mut *transaction).await.map_err(failed)?;
-    let mut report = WriteReport::default();
-    if written.len() < batch.len() {
-        let left = left_out(part, batch, &written).map_err(Failed::Final)?;
-        if batch.mode == WriteMode::Insert {
-            let first = left.first().map(|&row| batch.ids[row].as_str().to_owned()).unwrap_or_default();
-            let error = Error::new(ErrorKind::AlreadyExists, "a row with this id is there already: use upsert to replace it");
-            return Err(Failed::Final(error.of_entity(part.entity.name).with("id", first)));
-        }
-        let ids: Vec<Id> = left.iter().map(|&row| batch.ids[row].clone()).collect();
-        let there = select::fetch(&core.dialect, part, &ids, &[]).map_err(Failed::Final)?;
-        let there = query(&there.text, &super::core::bound(&there), !again).map_err(Failed::Final)?;
-        let there = there.fetch_all(&mut *transaction).await.map_err(failed)?;
-        report = outcome(part, &ids, &left, &there).map_err(Failed::Final)?;
+    let written = core.waits(Phase::Write, statement.fetch_all(&mut *connection)).await?.map_err(failed)?;
+    if written.len() == batch.len() {
+        return Ok(WriteReport::default());
     }
-    transaction.commit().await.map_err(|cause| Failed::Final(failure::error(cause, Phase::Commit)))?;
-    Ok(report)
+    let left = left_out(part, batch, &written).map_err(Failed::Final)?;
+    if batch.mode == WriteMode::Insert {
+        let first = left.first().map(|&row| batch.ids[row].as_str().to_owned()).unwrap_or_default();
+        let error = Error::new(ErrorKind::AlreadyExists, "a row with this id is there already: use upsert to replace it");
+        return Err(Failed::Final(error.of_entity(part.entity.name).with("id", first)));
+    }
+    let ids: Vec<Id> = left.iter().map(|&row| batch.ids[row].clone()).collect();
+    let there = select::fetch(&core.dialect, part, &ids, &[]).map_err(Failed::Final)?;
+    let there = query(&there.text, &super::core::bound(&there), !again).map_err(Failed::Final)?;
+    let there = core.waits(Phase::Write, there.fetch_all(connection)).await?.map_err(failed)?;
+    outcome(part, &ids, &left, &there).map_err(Failed::Final)
 }
 
 /// The positions of the rows that were not written, in the batch's order.
@@ -302,13 +327,8 @@ fn refused(core: &Core, part: &Part, cause: sqlx::Error) -> Failed {
     let constraint = cause.as_database_error().and_then(|cause| cause.constraint()).map(str::to_owned);
     let mut error = failure::error(cause, Phase::Write).of_entity(part.entity.name);
     if let Some(constraint) = constraint.filter(|_| code == "23505") {
-        let names = |group: &[usize]| -> Vec<&'static str> { group.iter().filter_map(|&i| part.columns.get(i)).map(|c| c.name).collect() };
-        let group = part.unique_groups().into_iter().find(|group| {
-            let columns: Vec<&Column> = group.iter().filter_map(|&i| part.columns.get(i)).collect();
-            ddl::index_name(&core.dialect, part, &columns, true) == constraint
-        });
-        error = match group {
-            Some(group) => error.at_field(names(&group).join(", ")),
+        error = match ddl::unique_fields(&core.dialect, part, &constraint) {
+            Some(fields) => error.at_field(fields),
             None => error.with("constraint", constraint),
         };
     }

@@ -6,9 +6,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use super::{Dialect, ddl};
-use crate::driver::{WriteBatch, WriteMode, WriteReport, no_key};
+use crate::driver::{WriteBatch, WriteMode, WriteReport};
 use crate::error::{Error, ErrorKind, Result, Status};
-use crate::schema::{Column, Part};
+use crate::schema::Part;
 use crate::types::Id;
 
 /// Most attempts when another session wrote the same rows at the same time, or a connection was gone.
@@ -84,16 +84,9 @@ impl<'a> Rows<'a> {
     /// The rows whose ids are keys of the part.
     ///
     /// # Errors
-    /// As [`no_key`], for rows that would be new.
+    /// As [`WriteBatch::in_key_order`].
     pub(crate) fn new(part: &'a Part, batch: &'a WriteBatch) -> Result<Self> {
-        let kind = part.key().kind;
-        let fresh = matches!(batch.mode, WriteMode::Insert | WriteMode::Upsert);
-        if fresh && batch.ids.iter().any(|id| kind.value(id).is_none()) {
-            return Err(no_key(kind).of_entity(part.entity.name));
-        }
-        // An id that no key has is of no row: it is missing.
-        let mut order: Vec<usize> = (0..batch.len()).filter(|&row| kind.value(&batch.ids[row]).is_some()).collect();
-        order.sort_unstable_by(|&a, &b| batch.ids[a].cmp(&batch.ids[b]));
+        let order = batch.in_key_order(part)?;
         Ok(Rows { part, batch, order, versioned: !part.is_mapped() })
     }
 
@@ -146,11 +139,8 @@ impl<'a> Rows<'a> {
 
     /// What a clash means whose error names the key: which fields, or a row that was not there a moment ago.
     pub(crate) fn clash(&self, dialect: &dyn Dialect, error: Error) -> Failed {
-        let columns = |group: &[usize]| -> Vec<&Column> { group.iter().filter_map(|&i| self.part.columns.get(i)).collect() };
-        let key = error.detail("key").unwrap_or_default().to_owned();
-        let mut groups = self.part.unique_groups().into_iter();
-        match groups.find(|group| ddl::index_name(dialect, self.part, &columns(group), true).eq_ignore_ascii_case(&key)) {
-            Some(group) => Failed::Final(error.at_field(columns(&group).iter().map(|c| c.name).collect::<Vec<_>>().join(", "))),
+        match ddl::unique_fields(dialect, self.part, error.detail("key").unwrap_or_default()) {
+            Some(fields) => Failed::Final(error.at_field(fields)),
             None if self.versioned => Failed::Again(self.entity(overtaken())),
             None => Failed::Final(error),
         }

@@ -91,6 +91,15 @@ pub fn index_name(dialect: &dyn Dialect, part: &Part, columns: &[&Column], uniqu
     physical_name(&dialect.naming(), &path)
 }
 
+/// The fields of the unique group whose index has a name, as a server gives it; case does not count, which some servers change.
+#[cfg(feature = "_network")]
+pub(crate) fn unique_fields(dialect: &dyn Dialect, part: &Part, index: &str) -> Option<String> {
+    let columns = |group: &[usize]| -> Vec<&Column> { group.iter().filter_map(|&i| part.columns.get(i)).collect() };
+    let mut groups = part.unique_groups().into_iter().map(|group| columns(&group));
+    let group = groups.find(|group| index_name(dialect, part, group, true).eq_ignore_ascii_case(index))?;
+    Some(group.iter().map(|column| column.name).collect::<Vec<_>>().join(", "))
+}
+
 /// The name of what belongs to a part beside its table: `purpose` is `items`, `words`, …
 pub fn child_name(dialect: &dyn Dialect, part: &Part, column: Option<&Column>, purpose: &str) -> String {
     let field = column.map_or("_", |c| c.physical.as_str());

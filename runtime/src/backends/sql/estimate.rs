@@ -29,6 +29,29 @@ pub fn estimate(dialect: &dyn Dialect, part: &Part, filter: &Filter, cap: usize)
     Ok(Some(sql.finish()))
 }
 
+/// What a driver over a network says when it is asked for an estimate; `count` runs the statement.
+#[cfg(feature = "_network")]
+pub(crate) fn reply<'a, F>(
+    dialect: &dyn Dialect,
+    part: &Part,
+    filter: &Filter,
+    cap: usize,
+    count: impl FnOnce(Statement) -> F,
+) -> crate::driver::Reply<'a, Option<u64>>
+where
+    F: Future<Output = Result<u64>> + Send + 'a,
+{
+    use crate::driver::Reply;
+    match estimate(dialect, part, filter, cap) {
+        Ok(Some(statement)) => {
+            let counting = count(statement);
+            Reply::later(async move { counting.await.map(Some) })
+        }
+        Ok(None) => Reply::ready(Ok(None)),
+        Err(error) => Reply::ready(Err(error)),
+    }
+}
+
 /// Whether an index of the part starts with a column.
 pub fn has_index(part: &Part, position: usize) -> bool {
     let alone = part.columns.get(position).is_some_and(|column| column.index.is_some() || column.unique);

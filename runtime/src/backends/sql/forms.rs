@@ -15,6 +15,7 @@ pub(crate) fn decimal(text: &str) -> Option<Decimal> {
 }
 
 /// A float with a point in it, which tells it from an integer; the shortest such text that reads back as the same float.
+#[cfg(any(feature = "mysql", feature = "mssql", feature = "oracle"))]
 pub(crate) fn float(number: f64) -> String {
     let text = format!("{number:?}");
     match text.split_once('e') {

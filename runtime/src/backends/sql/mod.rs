@@ -23,8 +23,10 @@ mod dialect;
 pub mod estimate;
 pub mod existing;
 pub mod filter;
-#[cfg(any(feature = "mysql", feature = "mssql", feature = "oracle"))]
+#[cfg(feature = "_network")]
 pub(crate) mod forms;
+#[cfg(any(feature = "duckdb", feature = "trino", feature = "mssql"))]
+pub(crate) mod lexed;
 #[cfg(any(feature = "mysql", feature = "mssql", feature = "oracle"))]
 pub(crate) mod list;
 pub mod manifest;
@@ -35,8 +37,12 @@ pub mod select;
 pub mod session;
 mod statement;
 mod term;
+#[cfg(any(feature = "sqlite", feature = "duckdb", feature = "_sqlx"))]
+mod texts;
 pub mod write;
 
 pub use dialect::{Comparison, Dialect, HasTest, TextTest, quote_with, unsupported};
 pub use statement::{Sql, Statement};
 pub use term::Term;
+#[cfg(any(feature = "sqlite", feature = "duckdb", feature = "_sqlx"))]
+pub(crate) use texts::LookUpTexts;

@@ -1,8 +1,4 @@
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-
-use parking_lot::RwLock;
 
 use super::connection::Pool;
 use super::dialect::SQL;
@@ -10,7 +6,7 @@ use super::stream::Stream;
 use super::lookups::{self, LookUps};
 use super::{Sqlite, ensure, failure, raw, read, write};
 use crate::backends::embedded::blocking;
-use crate::backends::sql::{aggregate, estimate, select};
+use crate::backends::sql::{LookUpTexts, aggregate, estimate, select};
 use crate::driver::{
     Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply, SubQuery, WriteBatch, WriteReport,
 };
@@ -29,19 +25,8 @@ const LONG_BATCH: usize = 512;
 pub struct SqliteDriver {
     description: Description,
     pool: Arc<Pool>,
-    /// Texts of look-ups by id, by part and columns. The part is kept, so that its address stays its own.
-    lookups: RwLock<HashMap<u64, Lookup>>,
-    hasher: RandomState,
+    texts: LookUpTexts,
 }
-
-struct Lookup {
-    part: Arc<Part>,
-    columns: Vec<usize>,
-    text: Arc<str>,
-}
-
-/// Texts of look-ups kept; beyond, the cache starts anew.
-const MOST_LOOKUPS: usize = 1_024;
 
 impl std::fmt::Debug for SqliteDriver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -62,7 +47,7 @@ impl SqliteDriver {
             max_k: 10_000,
         };
         let pool = Arc::new(Pool::open(config)?);
-        Ok(SqliteDriver { description, pool, lookups: RwLock::default(), hasher: RandomState::new() })
+        Ok(SqliteDriver { description, pool, texts: LookUpTexts::default() })
     }
 
     /// Runs something of yours on the connection that writes, while nobody else writes. The names of tables and columns
@@ -91,26 +76,8 @@ impl SqliteDriver {
         self.pool.read(|connection| run(connection).map_err(failure::error))
     }
 
-    /// The text that looks up columns by id, built once.
-    fn lookup(&self, part: &Arc<Part>, columns: &[usize]) -> Result<Arc<str>> {
-        let key = self.hasher.hash_one((Arc::as_ptr(part) as usize, columns));
-        if let Some(found) = self.lookups.read().get(&key)
-            && Arc::ptr_eq(&found.part, part)
-            && found.columns == columns
-        {
-            return Ok(found.text.clone());
-        }
-        let text: Arc<str> = select::fetch_one(&SQL, part, columns)?.into();
-        let mut lookups = self.lookups.write();
-        if lookups.len() >= MOST_LOOKUPS {
-            lookups.clear();
-        }
-        lookups.insert(key, Lookup { part: part.clone(), columns: columns.to_vec(), text: text.clone() });
-        Ok(text)
-    }
-
     fn rows(&self, part: &Arc<Part>, ids: &[Id], columns: &[usize]) -> Result<Page> {
-        let text = self.lookup(part, columns)?;
+        let text = self.texts.of(&SQL, part, columns)?;
         self.pool.read(|connection| read::fetch(connection, &text, part, ids, columns))
     }
 }
@@ -168,7 +135,7 @@ impl Driver for SqliteDriver {
     }
 
     fn drop_part<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, bool> {
-        self.lookups.write().clear();
+        self.texts.forget(part);
         Reply::ready(self.pool.write(|connection| ensure::drop_part(connection, part)))
     }
 

@@ -197,11 +197,12 @@ impl Settings {
         const FORM: &str = "the address cannot be read: it has the form trino://user@host:port/catalog/schema";
         let text = self.url.reveal();
         let text = text.strip_prefix("trino://").map_or_else(|| text.to_owned(), |rest| format!("http://{rest}"));
+        text_is(&text)?;
         let mut url = reqwest::Url::parse(&text).map_err(|_| invalid(FORM))?;
         for (name, value) in url.query_pairs() {
             match (&*name, &*value) {
                 ("SSL", "false") => {}
-                ("SSL", "true") => text_is(&text)?,
+                ("SSL", "true") => {}
                 _ => return Err(invalid("the address has an option that is not known: only SSL=true and SSL=false are")),
             }
         }
@@ -271,7 +272,7 @@ impl Settings {
     }
 }
 
-/// `SSL=true` beside a scheme that says the same or nothing.
+/// Whether the address has a scheme that is known.
 fn text_is(text: &str) -> Result<()> {
     let known = text.starts_with("http://") || text.starts_with("https://");
     if known { Ok(()) } else { Err(invalid("the address is neither trino://…, http://… nor https://…")) }
@@ -279,6 +280,22 @@ fn text_is(text: &str) -> Result<()> {
 
 #[diagnostic::do_not_recommend]
 impl<C: Catalog> crate::backends::MapsTables for Trino<C> {}
+
+#[diagnostic::do_not_recommend]
+impl<C: Catalog> crate::backends::RunsSql for Trino<C> {}
+
+#[diagnostic::do_not_recommend]
+impl<C: Catalog> crate::backends::Native for Trino<C>
+where
+    Trino<C>: Backend,
+{
+    /// The driver, which runs statements and hands on their answers as the protocol has them.
+    type Handle<'w> = &'w TrinoDriver;
+
+    fn handle(driver: &dyn Driver) -> Option<&TrinoDriver> {
+        driver.as_any().downcast_ref::<TrinoDriver>().filter(|driver| Self::KINDS.contains(&driver.description().kind))
+    }
+}
 
 impl<C: Catalog> crate::backends::Connect for Trino<C>
 where

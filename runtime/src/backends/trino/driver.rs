@@ -13,7 +13,8 @@ use super::{decode, ensure, write};
 use crate::backends::http::{HttpClient, Method, Request, Safety};
 use crate::backends::sql::{Sql, aggregate, select};
 use crate::driver::{
-    Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, Reply, SubQuery, WriteBatch, WriteReport,
+    Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply, SubQuery, WriteBatch,
+    WriteReport,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Naming, Part};
@@ -212,6 +213,10 @@ impl Driver for TrinoDriver {
 
     fn health(&self) -> Reply<'_, ()> {
         Reply::later(async move { self.core.rows("SELECT 1", self.core.http.deadline()).await.map(drop) })
+    }
+
+    fn raw<'a>(&'a self, statement: &'a RawStatement) -> Reply<'a, RawAnswer> {
+        Reply::later(super::raw::run(&self.core, statement))
     }
 
     fn as_any(&self) -> &dyn std::any::Any {

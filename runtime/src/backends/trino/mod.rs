@@ -25,6 +25,7 @@ mod existing;
 mod failure;
 mod literal;
 mod pattern;
+mod raw;
 mod shadow;
 mod stream;
 mod write;
