@@ -9,6 +9,8 @@ pub mod chosen;
 pub mod conformance;
 pub mod data;
 pub mod embedder;
+#[cfg(feature = "oracle")]
+pub mod h2;
 pub mod instrumented;
 #[cfg(feature = "_paper")]
 pub mod judged;

@@ -94,7 +94,7 @@ impl Transcript {
 pub type Imagined = fn(&Scene, &Statement) -> Answer;
 
 /// The manifest of a part before its last columns were added: without those that can be.
-pub(super) fn earlier(part: &Part) -> Manifest {
+pub fn earlier(part: &Part) -> Manifest {
     let whole = Manifest::of(part);
     let added = |name: &str| part.columns.iter().any(|c| c.name == name && !c.unique && (c.nullable || c.default.is_some()));
     Manifest { columns: whole.columns.into_iter().filter(|column| !added(&column.field)).collect(), ..whole }

@@ -1,6 +1,6 @@
 //! The numbers of Oracle's errors as kinds of errors.
 
-use oracledb::{DbError, Error as Client, ErrorKind as Kind};
+use oracledb::{Error as Client, ErrorKind as Kind};
 
 use crate::backends::network::meaning::Meaning;
 use crate::backends::sql::session::Phase;
@@ -68,14 +68,15 @@ pub(super) fn ended(encrypted: bool) -> Error {
     Error::new(ErrorKind::Unavailable, why)
 }
 
-fn of_server(cause: &DbError) -> Error {
-    let meaning = meaning(cause.code());
-    let mut found = meaning.error().with("code", format!("ORA-{:05}", cause.code()));
-    if let Some(key) = clashing_key(cause.code(), cause.message()) {
+/// The error of one of the server's numbers, with its words.
+pub(super) fn of_server(code: usize, words: &str) -> Error {
+    let meaning = meaning(code);
+    let mut found = meaning.error().with("code", format!("ORA-{code:05}"));
+    if let Some(key) = clashing_key(code, words) {
         found = found.with("key", key);
     }
     if meaning.quotable {
-        found = found.with("server", cause.message());
+        found = found.with("server", words);
     }
     found
 }
@@ -84,7 +85,7 @@ fn of_server(cause: &DbError) -> Error {
 pub(super) fn error(cause: Client, phase: Phase) -> Error {
     let lost = is_lost(&cause);
     let found = match cause.kind() {
-        Kind::DbError(cause) => of_server(cause),
+        Kind::DbError(cause) => of_server(cause.code(), cause.message()),
         Kind::CallTimeoutExceeded if phase == Phase::Connect => Error::new(ErrorKind::Unavailable, "the server does not answer"),
         Kind::CallTimeoutExceeded | Kind::UnableToRecover => {
             Error::new(ErrorKind::Timeout, "the server did not answer in time: raise the statement timeout, or ask for less")

@@ -38,7 +38,7 @@ pub use super::network::Tls;
 pub use config::Oracle;
 pub use driver::OracleDriver;
 #[cfg(feature = "_paper")]
-pub use paper::on_paper;
+pub use paper::{on_paper, over, server_error};
 
 use std::sync::Arc;
 

@@ -5,16 +5,28 @@ use std::sync::Arc;
 use super::columns;
 use super::dialect::OracleDialect;
 use super::driver::OracleDriver;
+use super::failure;
 use crate::backends::paper::{Answers, Paper, Scene, Transcript, earlier};
 use crate::backends::sql::Statement;
-use crate::backends::sql::session::Answer;
+use crate::backends::sql::session::{Answer, Sessions};
 use crate::driver::{Driver, Manifest};
+use crate::error::Error;
 use crate::types::Value;
 
 /// A driver that writes its statements on a sheet, for a server that has vectors.
 pub fn on_paper(transcript: Transcript) -> Arc<dyn Driver> {
     let dialect = OracleDialect { vectors: true };
     Arc::new(OracleDriver::new(Paper::new(transcript, imagined), None, dialect, "Oracle Database, on paper".to_owned()))
+}
+
+/// A driver over a server that stands in for one without vectors: for tests.
+pub fn over(sessions: impl Sessions, engine: &str) -> Arc<dyn Driver> {
+    Arc::new(OracleDriver::new(sessions, None, OracleDialect { vectors: false }, engine.to_owned()))
+}
+
+/// The error of a number of the server's, with its words: what a stand-in says in its place.
+pub fn server_error(code: usize, words: &str) -> Error {
+    failure::of_server(code, words)
 }
 
 /// What a server would answer, as far as the next statement hangs on it.
