@@ -74,7 +74,7 @@ fn connect<B: Connect>(backend: B) -> Opening {
 /// Keeps everything.
 const ALL: Manners = Manners { nul: true, negative_zero: true, unique: true, most_columns: usize::MAX, longest_text: usize::MAX };
 /// Keeps everything, and leaves uniqueness to others.
-#[cfg(any(feature = "elasticsearch", feature = "trino"))]
+#[cfg(any(feature = "elasticsearch", feature = "trino", feature = "starrocks"))]
 const NOT_UNIQUE: Manners = Manners { unique: false, ..ALL };
 
 /// 64 fields a collection; an optional column takes two.
@@ -157,6 +157,8 @@ pub fn all() -> Vec<Tested> {
         "mssql" = "mssql", Some("HEAVENBASE_TEST_MSSQL"), ALL, true, |place| backends::Mssql::url(place.address);
         #[cfg(feature = "oracle")]
         "oracle" = "oracle", Some("HEAVENBASE_TEST_ORACLE"), NO_NEGATIVE_ZERO, true, |place| backends::Oracle::url(place.address);
+        #[cfg(feature = "starrocks")]
+        "starrocks" = "starrocks", Some("HEAVENBASE_TEST_STARROCKS"), NOT_UNIQUE, true at 5 percent, |place| crate::starrocks::at(&place.address);
         #[cfg(feature = "trino")]
         "trino" = "trino", Some("HEAVENBASE_TEST_TRINO"), NOT_UNIQUE, true at 5 percent, |place| backends::TrinoIceberg::url(place.address);
     }

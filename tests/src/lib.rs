@@ -23,6 +23,8 @@ pub mod reference;
 pub mod running;
 pub mod simple;
 pub mod split;
+#[cfg(feature = "starrocks")]
+pub mod starrocks;
 pub mod store;
 #[cfg(feature = "mssql")]
 pub mod tds;

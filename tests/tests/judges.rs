@@ -24,9 +24,9 @@ fn tell_apart(judge: &Judge, good: &[&str], bad: &[&str]) {
     assert_eq!(refused.len(), bad.len(), "of {bad:?} only these are refused: {refused:?}");
 }
 
-/// What came of a suite, in a file beside the test's, and what the judge says of it.
-#[cfg(any(feature = "mssql", feature = "oracle"))]
-fn judged(judge: &Judge, kind: &str, found: &judged::Found) {
+/// What came of a suite, in a file beside the test's: the texts.
+#[cfg(feature = "_paper")]
+fn written<'f>(kind: &str, found: &'f judged::Found) -> Vec<&'f str> {
     let texts: Vec<&str> = found.statements.keys().map(String::as_str).collect();
     let lines: Vec<String> = texts.iter().map(|text| serde_json::Value::String((*text).to_owned()).to_string()).collect();
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{kind}.statements"));
@@ -40,8 +40,20 @@ fn judged(judge: &Judge, kind: &str, found: &judged::Found) {
         found.faults[..found.faults.len().min(20)].join("\n")
     );
     assert!(texts.len() > 1_000, "only {} statements", texts.len());
-    let refused = judge.refused(&texts).expect("the judge answers");
+    texts
+}
+
+/// What the judge says of texts.
+#[cfg(feature = "_paper")]
+fn taken(judge: &Judge, texts: &[&str]) {
+    let refused = judge.refused(texts).expect("the judge answers");
     assert!(refused.is_empty(), "{} of {} are refused: {:#?}", refused.len(), texts.len(), &refused[..refused.len().min(20)]);
+}
+
+/// What came of a suite, and what the judge says of it.
+#[cfg(any(feature = "mssql", feature = "oracle"))]
+fn judged(judge: &Judge, kind: &str, found: &judged::Found) {
+    taken(judge, &written(kind, found));
 }
 
 #[cfg(feature = "mssql")]
@@ -102,6 +114,52 @@ fn the_judge_of_oracle_tells_good_from_bad() {
         "MERGE INTO t USING s ON t.a = s.a WHEN MATCHED THEN UPDATE SET a = 1",
     ];
     tell_apart(&judge, &good, &bad);
+}
+
+#[cfg(feature = "starrocks")]
+#[tokio::test(flavor = "multi_thread")]
+async fn every_statement_of_starrocks_is_taken() {
+    let transcript = Transcript::new();
+    let paper = heavenbase::backends::starrocks::on_paper(transcript.clone());
+    let mut found = judged::suite("starrocks", paper, transcript, 10).await.expect("memory answers");
+    // A part that asks for uniqueness is refused, as it should be.
+    found.faults.retain(|fault| !fault.contains("StarRocks decides no uniqueness"));
+    let texts = written("starrocks", &found);
+    let longest = texts.iter().map(|text| text.len()).max();
+    assert!(longest.is_some_and(|longest| longest <= 16 << 20), "a statement has {longest:?} bytes");
+    let shapes = judged::one_of_each(texts.iter().copied());
+    println!("{} shapes", shapes.len());
+    let Some(judge) = Judge::of("HEAVENBASE_TEST_JUDGE_SQLFLUFF") else { return };
+    taken(&judge, &shapes);
+}
+
+/// The judge is lax: of what MySQL or others say it takes some that StarRocks does not.
+#[cfg(feature = "starrocks")]
+#[test]
+fn the_judge_of_starrocks_tells_good_from_bad() {
+    let Some(judge) = Judge::of("HEAVENBASE_TEST_JUDGE_SQLFLUFF") else { return };
+    let good = [
+        "CREATE TABLE `t` (`k` VARCHAR(128) NOT NULL, `v` ARRAY<DOUBLE> NULL, INDEX `i` (`k`) USING BITMAP) PRIMARY KEY (`k`) \
+         DISTRIBUTED BY HASH(`k`) BUCKETS 4 PROPERTIES ('replication_num' = '1')",
+        "SELECT t.`a` FROM `t` t WHERE t.`x` = 'it''s' AND t.`y` IN (1.5e0, -2e-300) ORDER BY t.`a` IS NULL, t.`a` DESC LIMIT 10 OFFSET 5",
+        "SELECT array_sum(array_map((x, y) -> x * y, t.`v`, [1e0, 2e0])) AS `s` FROM `t` t",
+        "UPDATE `t` SET `a` = CASE `k` WHEN 'x' THEN 1 END WHERE `k` IN ('x') AND `v` < 7",
+        "DELETE FROM `t` WHERE `k` IN ('a') AND `v` < 5",
+        "INSERT INTO `t` (`a`, `b`) VALUES (1, 'x\\\\'), (2, NULL)",
+    ];
+    let bad = [
+        "SELECT id FROM t FETCH FIRST 5 ROWS ONLY",
+        "SELECT a FROM",
+        "CREATE TABLE t (id BIGINT) DISTRIBUTED BY",
+        "SELECT 1; DROP TABLE t",
+        "SELECT 'it's'",
+        "SELECT a FROM t WHERE",
+        "INSERT INTO t (a) VALUES (1) ON CONFLICT DO NOTHING",
+    ];
+    tell_apart(&judge, &good, &bad);
+    for lax in ["INSERT INTO t VALUES (1) ON DUPLICATE KEY UPDATE id=1", "MERGE INTO t USING s ON t.a = s.a WHEN MATCHED THEN DELETE"] {
+        assert_eq!(judge.refused(&[lax]).expect("the judge answers"), [], "the judge is stricter than is said of it");
+    }
 }
 
 #[test]
@@ -201,6 +259,28 @@ async fn hostile_statements(
     quote: fn(&str) -> String,
     kind: &'static str,
 ) -> std::collections::BTreeSet<String> {
+    let check = |text: &str, number: usize, names: &[&str]| {
+        assert!(!text.contains(&format!("v{number}q")), "a value stands in {text}");
+        if text.contains(&format!("t{number}q")) {
+            assert!(names[..2].iter().all(|name| text.contains(&quote(name))), "a name is not quoted in {text}");
+            // Without its quoted names, nothing of them is left.
+            let rest = names.iter().fold(text.to_owned(), |text, name| text.replace(&quote(name), ""));
+            assert!(!rest.contains(&format!("{number}q")), "a name stands outside of its quotes in {text}");
+        }
+    };
+    hostile_texts(paper, transcript, fit, kind, 5_000, check).await
+}
+
+/// Of many such tables the statements. `check` is given each with its number and the names: schema, table, key, column.
+#[cfg(feature = "_paper")]
+async fn hostile_texts(
+    paper: &std::sync::Arc<dyn heavenbase::driver::Driver>,
+    transcript: &Transcript,
+    fit: fn(String) -> String,
+    kind: &'static str,
+    tables: usize,
+    check: impl Fn(&str, usize, &[&str]),
+) -> std::collections::BTreeSet<String> {
     use heavenbase::backends::paper::{Answers, Scene};
     use heavenbase::capability::Placement;
     use heavenbase::driver::{OrderKey, SortKey, SubQuery, WriteBatch, WriteMode};
@@ -212,7 +292,7 @@ async fn hostile_statements(
     let mut random = heavenbase_tests::random::Random::new(heavenbase_tests::random::seed());
     let leak = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
     let mut texts = std::collections::BTreeSet::new();
-    for number in 0..5_000 {
+    for number in 0..tables {
         let mut text = |what: &str| hostile(&mut random, &format!("{what}{number}q"));
         let mut name = |what: &str| leak(fit(text(what)));
         let (schema, table, key, column) = (name("s"), name("t"), name("k"), name("c"));
@@ -255,17 +335,7 @@ async fn hostile_statements(
                 .expect("an answer");
         }
         for statement in transcript.take() {
-            assert!(!statement.text.contains(&format!("v{number}q")), "a value stands in {}", statement.text);
-            if statement.text.contains(&format!("t{number}q")) {
-                assert!(
-                    statement.text.contains(&quote(table)) && statement.text.contains(&quote(schema)),
-                    "a name is not quoted in {}",
-                    statement.text
-                );
-                // Without its quoted names, nothing of them is left.
-                let rest = [schema, table, key, column].iter().fold(statement.text.clone(), |text, name| text.replace(&quote(name), ""));
-                assert!(!rest.contains(&format!("{number}q")), "a name stands outside of its quotes in {}", statement.text);
-            }
+            check(&statement.text, number, &[schema, table, key, column]);
             texts.insert(statement.text);
         }
     }
@@ -360,4 +430,30 @@ async fn oracle_refuses_names_that_cannot_be_quoted() {
         assert_eq!(refused.map(drop), Err(ErrorKind::InvalidSchema), "{path:?} {key} {column}");
     }
     assert!(transcript.take().is_empty());
+}
+
+/// Values stand in the text there. Without its quoted texts and names nothing is left of a statement but words of ours.
+#[cfg(feature = "starrocks")]
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_names_and_values_of_starrocks_stay_what_they_are() {
+    let transcript = Transcript::new();
+    let paper = heavenbase::backends::starrocks::on_paper(transcript.clone());
+    let quote = |name: &str| format!("`{}`", name.replace('`', "``"));
+    let check = |text: &str, number: usize, names: &[&str]| {
+        let bare = judged::bare(text);
+        let ours = |c: char| c.is_ascii_alphanumeric() || " _.,()<>=+-?*".contains(c);
+        assert!(bare.chars().all(ours) && !bare.contains("--") && !bare.contains("/*"), "{bare}: {text}");
+        assert!(!bare.contains(&format!("{number}q")), "a name or a value stands outside of its quotes in {text}");
+        if text.contains(&format!("t{number}q")) && !text.contains("information_schema") {
+            assert!(names[..2].iter().all(|name| text.contains(&quote(name))), "a name is not quoted in {text}");
+        }
+    };
+    let texts = hostile_texts(&paper, &transcript, |name| name, "starrocks", 3_000, check).await;
+    assert!(texts.len() > 9_000, "only {} statements", texts.len());
+    let Some(judge) = Judge::of("HEAVENBASE_TEST_JUDGE_SQLFLUFF") else { return };
+    // It has no word for a backtick within a name and takes a backslash before one for an escape, and it takes long: some without.
+    let read = |text: &&str| !text.contains("``") && !text.contains("\\`");
+    let some: Vec<&str> = texts.iter().map(String::as_str).filter(read).step_by(40).collect();
+    taken(&judge, &some);
+    println!("{} statements with hostile names and values, {} of them judged", texts.len(), some.len());
 }

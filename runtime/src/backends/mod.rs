@@ -77,6 +77,8 @@ backends! {
     mssql: Mssql;
     #[cfg(feature = "oracle")]
     oracle: Oracle;
+    #[cfg(feature = "starrocks")]
+    starrocks: StarRocks;
 }
 
 pub use native::{Native, RunsSql};

@@ -24,6 +24,7 @@ pub const PROOFS: &[(&str, &str)] = &[
     ("oceanbase", "seekdb 1.4"),
     ("mssql", "own peer on the wire; judged by Microsoft's parser; **no live server**"),
     ("oracle", "H2 in its place, vectors apart; judged by a PL/SQL grammar; **no live server**"),
+    ("starrocks", "judged by sqlfluff; suite on MariaDB in its place, wire on seekdb too; Stream Load on own peer; **no live server**"),
     ("trino", "Trino 476 with Iceberg, 84 cases of the suite"),
     ("trino_read_only", "Trino 476 with Iceberg and tpch"),
 ];

@@ -247,6 +247,20 @@ capability_table! {
         [Vector] in VectorIndex: [IsNull, Near];
         [Vector] in InlineColumn: [IsNull];
     }
+    // `LIKE` and its own lower-casing are none of ours: `like` runs where it falls into a beginning, an end and one piece between.
+    StarRocks = "starrocks" [cfg(feature = "starrocks")] {
+        metrics: [Cosine, L2, Dot];
+        [Id, Ref, Time, Uuid] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax];
+        [Int, Float, Decimal] in InlineColumn: [Eq, IsNull, Compare, Sort, GroupBy, MinMax, Sum];
+        [Bool, Category] in InlineColumn: [Eq, IsNull, Sort, GroupBy];
+        [Text] in InlineColumn: [Eq, IsNull, Compare, Contains, Like, Sort, GroupBy, MinMax];
+        [Text] in InvertedIndex: [Eq, IsNull, Compare, Contains, Like, Matches, Sort, GroupBy, MinMax];
+        [Bytes] in InlineColumn: [Eq, IsNull];
+        [Json] in JsonField: [Eq, IsNull];
+        [List] in InlineColumn: [Eq, IsNull, Has, Length];
+        [Vector] in VectorIndex: [IsNull, Near];
+        [Vector] in InlineColumn: [IsNull];
+    }
     // Iceberg has no JSON type, so nothing looks into JSON there. Which regular expressions run natively is decided pattern by
     // pattern.
     TrinoIceberg = "trino" [cfg(feature = "trino")] {

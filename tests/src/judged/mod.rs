@@ -7,9 +7,11 @@
 //! [`suite`] runs it all, [`Judge`] calls the judge.
 
 mod judge;
+mod shape;
 mod stream;
 
 pub use judge::{Judge, Verdict};
+pub use shape::{bare, one_of_each, shape};
 
 use std::any::Any;
 use std::collections::BTreeMap;

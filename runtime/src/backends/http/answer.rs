@@ -9,7 +9,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// The body.
     pub(crate) body: Vec<u8>,
-    #[cfg_attr(not(any(feature = "pinecone", feature = "trino")), expect(dead_code))]
+    #[cfg_attr(not(any(feature = "pinecone", feature = "trino", feature = "starrocks")), expect(dead_code))]
     pub(super) headers: reqwest::header::HeaderMap,
     /// What is not known after a failure of this request: whether it took place.
     pub(super) on_failure: Status,
@@ -18,7 +18,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// A header's value, where it is text.
-    #[cfg(any(feature = "pinecone", feature = "trino"))]
+    #[cfg(any(feature = "pinecone", feature = "trino", feature = "starrocks"))]
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }

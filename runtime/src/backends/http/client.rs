@@ -28,6 +28,8 @@ pub(crate) struct Request {
     /// Path and query behind the base address, encoded, without a slash at the start.
     pub(crate) path: String,
     pub(crate) content_type: &'static str,
+    /// Further headers, none of which is a secret.
+    pub(crate) headers: Vec<(&'static str, String)>,
     /// Shared, so that sending it again copies nothing.
     pub(crate) body: bytes::Bytes,
     pub(crate) safety: Safety,
@@ -36,13 +38,21 @@ pub(crate) struct Request {
 impl Request {
     /// A request without a body.
     pub(crate) fn new(method: Method, path: impl Into<String>, safety: Safety) -> Self {
-        Request { method, path: path.into(), content_type: "application/json", body: bytes::Bytes::new(), safety }
+        Request { method, path: path.into(), content_type: "application/json", headers: Vec::new(), body: bytes::Bytes::new(), safety }
     }
 
     /// The same with a body of JSON.
     #[must_use]
     pub(crate) fn with_json(mut self, body: &serde_json::Value) -> Self {
         self.body = body.to_string().into();
+        self
+    }
+
+    /// The same with another header.
+    #[cfg(feature = "starrocks")]
+    #[must_use]
+    pub(crate) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
         self
     }
 
@@ -126,6 +136,26 @@ impl HttpClient {
         })
     }
 
+    /// Where a service's own redirect leads: a client with the same credentials for that host, and the path there. What stands
+    /// in the address besides host, port, path and query is dropped: services write credentials into it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Backend`] for an address that cannot be read, is none of HTTP, or leaves an encrypted connection.
+    #[cfg(feature = "starrocks")]
+    pub(crate) fn led_to(&self, address: &str) -> Result<(HttpClient, String)> {
+        let refuse = |why: String| Error::new(ErrorKind::Backend, why).with_status(Status::Temporary);
+        let url = reqwest::Url::parse(address).ok().filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"));
+        let Some(url) = url else { return Err(refuse(format!("{} redirects to something that is no address", self.service))) };
+        if url.scheme() == "http" && self.base.starts_with("https:") {
+            return Err(refuse(format!("{} redirects from an encrypted connection to one that is not", self.service)));
+        }
+        let host = url.host_str().unwrap_or_default();
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let path = url.path().trim_start_matches('/');
+        let path = url.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+        Ok((HttpClient { base: format!("{}://{host}{port}/", url.scheme()), ..self.clone() }, path))
+    }
+
     /// When an operation that starts now must be over.
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.timeout
@@ -189,6 +219,9 @@ impl HttpClient {
         };
         let url = format!("{}{}", self.base, request.path);
         let mut sending = self.client.request(request.method.clone(), url).headers(self.headers.clone()).timeout(left);
+        for (name, value) in &request.headers {
+            sending = sending.header(*name, value);
+        }
         if !request.body.is_empty() {
             sending = sending.header(CONTENT_TYPE, request.content_type).body(request.body.clone());
         }

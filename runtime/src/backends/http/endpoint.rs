@@ -85,7 +85,8 @@ pub(crate) fn segment(text: &str) -> String {
     encoded
 }
 
-fn percent_decoded(text: &str) -> Option<String> {
+/// A text in which `%40` stands for what it stands for.
+pub(crate) fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {

@@ -15,4 +15,6 @@ pub(crate) use answer::Answer;
 pub(crate) use client::{HttpClient, Method, Request, Safety};
 #[cfg(any(feature = "elasticsearch", feature = "chroma", feature = "embeddings_http"))]
 pub(crate) use endpoint::patience_options;
+#[cfg(feature = "starrocks")]
+pub(crate) use endpoint::percent_decoded;
 pub(crate) use endpoint::{Endpoint, Secret, segment};

@@ -43,19 +43,14 @@ fn cannot_connect(cause: sqlx::Error) -> Error {
     failure::error(cause, Phase::Connect)
 }
 
-/// Connects. `only` is the server that it must be; `vectors` is what that one says of vectors.
-pub(in crate::backends) async fn open(
-    options: Options,
-    kind: &'static str,
-    only: Option<Server>,
-    vectors: Option<&'static dyn Vectors>,
-) -> Result<Arc<dyn Driver>> {
+/// The client's options for an address. It sets nothing up in a session: that is done as a whole, once it is known which server it
+/// is.
+pub(in crate::backends) fn client(options: &Options) -> Result<MySqlConnectOptions> {
     let connect = MySqlConnectOptions::from_str(&options.url).map_err(cannot_connect)?.disable_statement_logging();
     if connect.get_database().is_none_or(str::is_empty) {
         let why = "the address names no database: write it after the port, as in mysql://host:3306/shop";
         return Err(Error::new(ErrorKind::InvalidSchema, why));
     }
-    // The session is set up as a whole, once it is known which server it is.
     let mut connect = connect.pipes_as_concat(false).no_engine_substitution(false).timezone(None).charset("utf8mb4");
     if let Some(tls) = options.tls {
         connect = connect.ssl_mode(match tls {
@@ -66,12 +61,27 @@ pub(in crate::backends) async fn open(
             Tls::VerifyFull => MySqlSslMode::VerifyIdentity,
         });
     }
-    if let Some(pem) = options.certificate {
-        connect = connect.ssl_ca_from_pem(pem);
+    if let Some(pem) = &options.certificate {
+        connect = connect.ssl_ca_from_pem(pem.clone());
     }
-    // The first connection is made apart: the pool would try until its time is over, and not say why it failed.
+    Ok(connect)
+}
+
+/// The first connection, which is made apart: the pool would try until its time is over, and not say why it failed.
+pub(in crate::backends) async fn first(options: &Options, connect: &MySqlConnectOptions) -> Result<MySqlConnection> {
     let first = tokio::time::timeout(options.pool.acquire_timeout.max(Duration::from_secs(1)), connect.connect()).await;
-    let mut first = first.map_err(|_| Error::new(ErrorKind::Unavailable, "the server does not answer"))?.map_err(cannot_connect)?;
+    first.map_err(|_| Error::new(ErrorKind::Unavailable, "the server does not answer"))?.map_err(cannot_connect)
+}
+
+/// Connects. `only` is the server that it must be; `vectors` is what that one says of vectors.
+pub(in crate::backends) async fn open(
+    options: Options,
+    kind: &'static str,
+    only: Option<Server>,
+    vectors: Option<&'static dyn Vectors>,
+) -> Result<Arc<dyn Driver>> {
+    let connect = client(&options)?;
+    let mut first = first(&options, &connect).await?;
     let text = "SELECT VERSION(), @@version_comment, @@max_allowed_packet";
     let found = query(text, &[], false)?.fetch_one(&mut first).await.map_err(cannot_connect)?;
     let (version, comment) = (codec::read_text(&found, 0)?, codec::read_text(&found, 1)?);

@@ -376,37 +376,11 @@ impl Dialect for MySqlDialect {
             return children::list_test(sql, self, term.part, column, test, items);
         }
         self.check_parameters(sql, items.len() * 2)?;
-        sql.push("(");
-        sql.list(items, if test == HasTest::Any { " OR " } else { " AND " }, |sql, item| {
-            sql.push("(");
-            sql.list(list::pieces(item), " OR ", |sql, piece| {
-                sql.push("LOCATE(").bind(Value::Text(piece)).push(", CONCAT(',', SUBSTR(");
-                term.write_column(sql);
-                sql.push(", 2, CHAR_LENGTH(");
-                term.write_column(sql);
-                sql.push(") - 2), ',')) > 0");
-                Ok(())
-            })?;
-            sql.push(")");
-            Ok(())
-        })?;
-        sql.push(")");
-        Ok(())
+        list::holds(sql, &|sql| term.write_column(sql), test, items)
     }
 
     fn list_equal(&self, sql: &mut Sql<'_>, term: &Term<'_>, items: &Value) -> Result<()> {
-        let floats = matches!(term.logical(), LogicalType::List(LogicalType::Float));
-        let wanted = list::text(items.as_list().unwrap_or_default());
-        if !floats {
-            term.write_column(sql);
-            sql.push(" = ").bind(Value::Text(wanted));
-            return Ok(());
-        }
-        // Zero has two signs, and both are equal.
-        let unsigned = |text: String| text.replace(['[', ']'], ",").replace(",", ",,").replace(",-0.0,", ",0.0,");
-        sql.push("REPLACE(REPLACE(REPLACE(REPLACE(");
-        term.write_column(sql);
-        sql.push(", '[', ','), ']', ','), ',', ',,'), ',-0.0,', ',0.0,') = ").bind(Value::Text(unsigned(wanted)));
+        list::equals(sql, &|sql| term.write_column(sql), &term.logical(), items);
         Ok(())
     }
 

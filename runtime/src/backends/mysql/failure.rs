@@ -54,7 +54,7 @@ fn codes(cause: &dyn DatabaseError) -> Meaning {
 }
 
 /// The error of an operation that had come so far.
-pub(super) fn error(cause: sqlx::Error, phase: Phase) -> Error {
+pub(in crate::backends) fn error(cause: sqlx::Error, phase: Phase) -> Error {
     let number = number(&cause);
     let error = failure::error(cause, phase, codes);
     match number {
@@ -69,7 +69,7 @@ pub(super) fn is_lost(cause: &sqlx::Error) -> bool {
 }
 
 /// The number of a database's error; 0 for others.
-pub(super) fn number(cause: &sqlx::Error) -> u16 {
+pub(in crate::backends) fn number(cause: &sqlx::Error) -> u16 {
     cause.as_database_error().map_or(0, number_of)
 }
 

@@ -22,7 +22,7 @@ mod dialect;
 mod driver;
 mod ensure;
 mod existing;
-mod failure;
+pub(in crate::backends) mod failure;
 mod json;
 mod pattern;
 mod raw;
@@ -35,6 +35,8 @@ pub use super::network::Tls;
 pub use config::MySql;
 pub use driver::MySqlDriver;
 
+#[cfg(feature = "starrocks")]
+pub(in crate::backends) use config::{client, first};
 #[cfg(feature = "oceanbase")]
 pub(in crate::backends) use {config::open as open_as, dialect::Vectors, server::Server};
 

@@ -7,7 +7,9 @@ use super::forms::corrupt;
 use super::pages::Reader;
 use super::session::{Answer, Phase, Sessions};
 use super::{Dialect, Statement, aggregate, select};
-use crate::driver::{Aggregate, AggregateFunction, Group, Page, RawAnswer, RawColumns, SubQuery, sum_overflow};
+use crate::driver::{Aggregate, AggregateFunction, Group, Page, SubQuery, sum_overflow};
+#[cfg(any(feature = "mssql", feature = "oracle"))]
+use crate::driver::{RawAnswer, RawColumns};
 use crate::error::{Error, ErrorKind, Result, Status};
 use crate::schema::Part;
 use crate::types::{Decimal, Duration, Id, LogicalType, Value};
@@ -22,6 +24,15 @@ pub(crate) trait Lies: Dialect {
     /// # Errors
     /// [`ErrorKind::Corrupt`] for what is none of the type.
     fn read(&self, part: &Part, logical: &LogicalType, stored: Value) -> Result<Value>;
+
+    /// A cell that no part's column gave (a version, a score, a measure) as a value of a type, where the protocol gives text alone.
+    ///
+    /// # Errors
+    /// As [`read`](Lies::read).
+    fn typed(&self, logical: &LogicalType, cell: Value) -> Result<Value> {
+        let _ = logical;
+        Ok(cell)
+    }
 
     /// What a group is named by, as a value of the column's type.
     ///
@@ -69,7 +80,8 @@ impl<D: Lies> Core<D> {
     /// One number.
     pub(crate) async fn count(&self, statement: &Statement) -> Result<u64> {
         let answer = self.read_rows(statement).await?;
-        let number = whole(answer.rows.first().and_then(|row| row.first()))?;
+        let cell = answer.rows.into_iter().flatten().next().unwrap_or_default();
+        let number = whole(Some(&self.dialect.typed(&LogicalType::INT, cell)?))?;
         u64::try_from(number).map_err(|_| corrupt())
     }
 
@@ -89,7 +101,7 @@ impl<D: Lies> Core<D> {
             }
             let mut stored = row.into_iter();
             let id = self.id(part, stored.next().unwrap_or_default())?;
-            let version = whole(stored.next().as_ref())?;
+            let version = whole(Some(&self.dialect.typed(&LogicalType::INT, stored.next().unwrap_or_default())?))?;
             for &position in columns {
                 let column = part.columns.get(position).ok_or_else(corrupt)?;
                 let value = stored.next().unwrap_or_default();
@@ -101,8 +113,8 @@ impl<D: Lies> Core<D> {
                 page.values.push(value);
             }
             if scored {
-                match stored.next() {
-                    Some(Value::Float(score)) => page.scores.push(score + 0.0),
+                match self.dialect.typed(&LogicalType::Float, stored.next().unwrap_or_default())? {
+                    Value::Float(score) => page.scores.push(score + 0.0),
                     _ => return Err(corrupt()),
                 }
             }
@@ -139,11 +151,19 @@ impl<D: Lies> Core<D> {
     }
 
     fn measured(&self, part: &Part, function: AggregateFunction, logical: &LogicalType, stored: Value) -> Result<Value> {
+        let stored = match function {
+            AggregateFunction::Min | AggregateFunction::Max => stored,
+            AggregateFunction::Count | AggregateFunction::CountDistinct => self.dialect.typed(&LogicalType::INT, stored)?,
+            AggregateFunction::Avg => self.dialect.typed(&LogicalType::Float, stored)?,
+            AggregateFunction::Sum if *logical == LogicalType::Float => self.dialect.typed(&LogicalType::Float, stored)?,
+            AggregateFunction::Sum => self.dialect.typed(&LogicalType::DECIMAL, stored)?,
+        };
         match (function, stored) {
             (AggregateFunction::Count | AggregateFunction::CountDistinct, stored) => whole(Some(&stored)).map(Value::Int),
             (_, Value::Null) => Ok(Value::Null),
             (AggregateFunction::Sum, stored) => sum(logical, stored),
-            (AggregateFunction::Avg, Value::Float(mean)) => Ok(Value::Float(mean)),
+            (AggregateFunction::Avg, Value::Float(mean)) if mean.is_finite() => Ok(Value::Float(mean)),
+            (AggregateFunction::Avg, Value::Float(_)) => Err(sum_overflow()),
             (AggregateFunction::Avg, _) => Err(corrupt()),
             (_, stored) => self.dialect.read(part, logical, stored),
         }
@@ -171,6 +191,7 @@ fn sum(logical: &LogicalType, stored: Value) -> Result<Value> {
 ///
 /// # Errors
 /// As [`RawAnswer::mismatch`].
+#[cfg(any(feature = "mssql", feature = "oracle"))]
 pub(crate) fn raw_answer(
     wanted: &RawColumns,
     names: &[String],

@@ -2,7 +2,7 @@
 
 use super::{Dialect, Sql, Statement};
 use crate::capability::Placement;
-#[cfg(any(feature = "mssql", feature = "oracle"))]
+#[cfg(any(feature = "mssql", feature = "oracle", feature = "trino", feature = "starrocks"))]
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, Part, VERSION_COLUMN, physical_name};
 use crate::types::LogicalType;
@@ -136,7 +136,7 @@ pub fn create_side_table(dialect: &dyn Dialect, part: &Part, column: &Column) ->
 ///
 /// # Errors
 /// [`ErrorKind::InvalidSchema`] that names the field.
-#[cfg(any(feature = "mssql", feature = "oracle"))]
+#[cfg(any(feature = "mssql", feature = "oracle", feature = "trino", feature = "starrocks"))]
 pub(crate) fn check(part: &Part, searched: Option<u32>) -> Result<()> {
     for column in &part.columns {
         let refuse = |why: String| Err(Error::new(ErrorKind::InvalidSchema, why).of_entity(part.entity.name).at_field(column.name));
@@ -160,4 +160,19 @@ pub fn drop_table(dialect: &dyn Dialect, table: &str) -> Statement {
     let mut sql = Sql::new(dialect);
     sql.push("DROP TABLE IF EXISTS ").name(table);
     sql.finish()
+}
+
+/// Refuses what an entity asks of an engine that decides no uniqueness and has one kind of index.
+///
+/// # Errors
+/// [`ErrorKind::InvalidSchema`] naming the field.
+#[cfg(any(feature = "trino", feature = "starrocks"))]
+pub(crate) fn refuse_keys(part: &Part, engine: &str) -> Result<()> {
+    let refuse = |why: String| Error::new(ErrorKind::InvalidSchema, why).of_entity(part.entity.name);
+    if let Some(group) = part.unique_groups().first() {
+        let names: Vec<&str> = group.iter().filter_map(|&i| part.columns.get(i)).map(|column| column.name).collect();
+        let why = format!("{engine} decides no uniqueness: leave `unique` out, or give the entity an owner that decides it");
+        return Err(refuse(why).at_field(names.join(", ")));
+    }
+    check(part, None)
 }

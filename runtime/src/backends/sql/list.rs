@@ -7,6 +7,8 @@
 use std::fmt::Write;
 
 use super::forms::{corrupt, decimal, float};
+#[cfg(feature = "mysql")]
+use super::{HasTest, Sql};
 use crate::error::Result;
 use crate::types::{Date, Duration, Json, LogicalType, Timestamp, Uuid, Value};
 
@@ -73,6 +75,50 @@ pub(crate) fn pieces(value: &Value) -> Vec<String> {
         Value::Float(n) if *n == 0.0 => vec![piece(&Value::Float(0.0)), piece(&Value::Float(-0.0))],
         other => vec![piece(other)],
     }
+}
+
+/// Writes whether a list, as it is stored, holds one or all of some items, in functions that MySQL has and those that speak as it
+/// does.
+#[cfg(feature = "mysql")]
+pub(crate) fn holds(sql: &mut Sql<'_>, column: &dyn Fn(&mut Sql<'_>), test: HasTest, items: &[Value]) -> Result<()> {
+    sql.push("(");
+    sql.list(items, if test == HasTest::Any { " OR " } else { " AND " }, |sql, item| {
+        sql.push("(");
+        sql.list(pieces(item), " OR ", |sql, piece| {
+            has_piece(sql, column, piece);
+            Ok(())
+        })?;
+        sql.push(")");
+        Ok(())
+    })?;
+    sql.push(")");
+    Ok(())
+}
+
+/// Writes whether a piece of text that begins and ends with a comma stands in a list as it is stored.
+#[cfg(feature = "mysql")]
+pub(crate) fn has_piece(sql: &mut Sql<'_>, column: &dyn Fn(&mut Sql<'_>), piece: String) {
+    sql.push("LOCATE(").bind(Value::Text(piece)).push(", CONCAT(',', SUBSTR(");
+    column(sql);
+    sql.push(", 2, CHAR_LENGTH(");
+    column(sql);
+    sql.push(") - 2), ',')) > 0");
+}
+
+/// Writes whether a list, as it is stored, has exactly these items: as [`holds`].
+#[cfg(feature = "mysql")]
+pub(crate) fn equals(sql: &mut Sql<'_>, column: &dyn Fn(&mut Sql<'_>), logical: &LogicalType, items: &Value) {
+    let wanted = text(items.as_list().unwrap_or_default());
+    if !matches!(logical, LogicalType::List(LogicalType::Float)) {
+        column(sql);
+        sql.push(" = ").bind(Value::Text(wanted));
+        return;
+    }
+    // Zero has two signs, and both are equal.
+    let unsigned = wanted.replace(['[', ']'], ",").replace(',', ",,").replace(",-0.0,", ",0.0,");
+    sql.push("REPLACE(REPLACE(REPLACE(REPLACE(");
+    column(sql);
+    sql.push(", '[', ','), ']', ','), ',', ',,'), ',-0.0,', ',0.0,') = ").bind(Value::Text(unsigned));
 }
 
 /// Reads a list.

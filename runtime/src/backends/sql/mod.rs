@@ -14,10 +14,10 @@ pub mod aggregate;
 pub(crate) mod batch;
 #[cfg(any(feature = "mysql", feature = "mssql", feature = "oracle"))]
 pub(crate) mod children;
-#[cfg(any(feature = "mssql", feature = "oracle"))]
+#[cfg(any(feature = "mssql", feature = "oracle", feature = "starrocks"))]
 pub(crate) mod core;
 pub mod ddl;
-#[cfg(any(feature = "duckdb", feature = "mssql"))]
+#[cfg(any(feature = "duckdb", feature = "mssql", feature = "starrocks"))]
 pub(crate) mod decimal;
 mod dialect;
 pub mod estimate;
@@ -35,6 +35,8 @@ pub(crate) mod pages;
 pub mod pattern;
 pub mod select;
 pub mod session;
+#[cfg(any(feature = "trino", feature = "starrocks"))]
+pub(crate) mod shadow;
 mod statement;
 mod term;
 #[cfg(any(feature = "sqlite", feature = "duckdb", feature = "_sqlx"))]

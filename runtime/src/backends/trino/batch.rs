@@ -9,8 +9,9 @@ use base64::Engine as _;
 use super::client::LONGEST;
 use super::dialect::TrinoDialect;
 use super::literal;
-use super::shadow::Shadow;
+
 use crate::backends::sql::Sql;
+use crate::backends::sql::shadow::Shadow;
 use crate::driver::WriteBatch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{KeyKind, Part};

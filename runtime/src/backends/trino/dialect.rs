@@ -1,8 +1,9 @@
 use std::borrow::Cow;
 
-use super::shadow::{Shadow, digest};
+
 use super::{batch, literal, pattern};
 use crate::backends::sql::pattern::{like, like_literal};
+use crate::backends::sql::shadow::{Shadow, digest};
 use crate::backends::sql::{Dialect, HasTest, Sql, Term, TextTest, unsupported};
 use crate::capability::Placement;
 use crate::driver::{AggregateFunction, NearQuery, native_only};

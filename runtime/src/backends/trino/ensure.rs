@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use super::client::Intent;
 use super::core::Core;
-use super::shadow::{Shadow, WRITTEN};
+use super::write::WRITTEN;
 use super::{decode, existing, failure};
+use crate::backends::sql::shadow::Shadow;
 use crate::backends::sql::{Sql, Term, ddl};
 use crate::capability::Placement;
 use crate::driver::{Ensured, Manifest};
@@ -57,20 +58,7 @@ fn check(core: &Core, part: &Part) -> Result<()> {
         let why = "tables over this connection are only read: say #[entity(table = …, read_only)]";
         return Err(refuse(why.to_owned()));
     }
-    if let Some(group) = part.unique_groups().first() {
-        let names: Vec<&str> = group.iter().filter_map(|&i| part.columns.get(i)).map(|column| column.name).collect();
-        let why = "Trino decides no uniqueness: leave `unique` out, or give the entity an owner that decides it".to_owned();
-        return Err(refuse(why).at_field(names.join(", ")));
-    }
-    for column in &part.columns {
-        if let Some(index) = column.index
-            && (!index.method.is_empty() || !index.parameters.is_empty())
-        {
-            let why = format!("no index method `{}` on a {} field here: say `index` alone", index.method, column.logical.class());
-            return Err(refuse(why).at_field(column.name));
-        }
-    }
-    Ok(())
+    ddl::refuse_keys(part, "Trino")
 }
 
 async fn find(core: &Core, part: &Part, deadline: Instant) -> Result<Found> {

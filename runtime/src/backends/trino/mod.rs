@@ -26,7 +26,6 @@ mod failure;
 mod literal;
 mod pattern;
 mod raw;
-mod shadow;
 mod stream;
 mod write;
 

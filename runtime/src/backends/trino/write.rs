@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::batch::Rows;
 use super::client::{Failed, Intent};
 use super::core::Core;
-use super::shadow::WRITTEN;
+
 use super::{decode, failure};
 use crate::backends::sql::{Dialect, Sql, Term};
 use crate::driver::{WriteBatch, WriteMode, WriteReport, no_key};
@@ -22,6 +22,10 @@ const ATTEMPTS: u32 = 20;
 pub(super) const MOST_IDS: usize = 1_500;
 /// How long to look for the rows of a write whose answer was lost.
 const SETTLE: Duration = Duration::from_secs(5);
+
+/// The column that says which write a row is from, so that what a write did can be told after its answer was lost, and which
+/// rows it left alone.
+pub(super) const WRITTEN: &str = "_hb_written";
 
 /// A row as it is in the table.
 struct There {

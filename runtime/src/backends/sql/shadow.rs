@@ -1,25 +1,22 @@
-//! Columns of ours beside those of the fields: what a field is searched by, and who wrote a row.
+//! Columns of ours beside those of the fields, in engines where all that is known of a row lies in it: what a field is
+//! searched by.
 
 use crate::capability::Placement;
 use crate::schema::{Column, Part};
 use crate::types::{LogicalType, Value, canonical_key, words};
 
-/// The column that says which write a row is from, so that what a write did can be told after its answer was lost, and which
-/// rows it left alone.
-pub(super) const WRITTEN: &str = "_hb_written";
-
 /// What a shadow column is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shadow {
-    /// The words of a text, in their order: `array(varchar)`.
+pub(crate) enum Shadow {
+    /// The words of a text, in their order: a list of texts.
     Words,
-    /// A digest that two JSON values share exactly when they are equal: `varchar`.
+    /// A digest that two JSON values share exactly when they are equal: a text.
     JsonKey,
 }
 
 impl Shadow {
     /// The shadow of a column, if it has one. Tables that HeavenBase did not create have none.
-    pub(super) fn of(part: &Part, column: &Column) -> Option<Shadow> {
+    pub(crate) fn of(part: &Part, column: &Column) -> Option<Shadow> {
         match (&column.logical, column.placement) {
             _ if part.is_mapped() => None,
             (LogicalType::Text { .. }, Placement::InvertedIndex) => Some(Shadow::Words),
@@ -29,13 +26,14 @@ impl Shadow {
     }
 
     /// The name. No field's column has such a name.
-    pub(super) fn name(self, column: &Column) -> String {
+    pub(crate) fn name(self, column: &Column) -> String {
         let purpose = if self == Shadow::Words { "words" } else { "key" };
         format!("_hb_{purpose}_{}", &blake3::hash(column.physical.as_bytes()).to_hex()[..16])
     }
 
     /// The logical type that its values are carried as.
-    pub(super) fn logical(self) -> LogicalType {
+    #[cfg(feature = "trino")]
+    pub(crate) fn logical(self) -> LogicalType {
         match self {
             Shadow::Words => LogicalType::List(&LogicalType::TEXT),
             Shadow::JsonKey => LogicalType::TEXT,
@@ -43,7 +41,7 @@ impl Shadow {
     }
 
     /// The value beside a field's value.
-    pub(super) fn value(self, value: &Value) -> Value {
+    pub(crate) fn value(self, value: &Value) -> Value {
         match (self, value) {
             (Shadow::Words, Value::Text(text)) => Value::List(words(text).map(Value::Text).collect()),
             (Shadow::JsonKey, Value::Json(_)) => Value::Text(digest(value)),
@@ -53,7 +51,7 @@ impl Shadow {
 }
 
 /// The digest of a JSON value.
-pub(super) fn digest(value: &Value) -> String {
+pub(crate) fn digest(value: &Value) -> String {
     let mut key = Vec::new();
     canonical_key(value, &mut key);
     blake3::hash(&key).to_hex().to_string()
