@@ -14,7 +14,7 @@ use heavenbase::schema::Index;
 use heavenbase::types::{Id, LogicalType, Metric, Value};
 use heavenbase::{ErrorKind, Status};
 use heavenbase_tests::data::Spec;
-use heavenbase_tests::peer::{Act, Request};
+use heavenbase_tests::peer::{Act, Answer, Request};
 use heavenbase_tests::pinecone::{Manner, Peer};
 use heavenbase_tests::random::Random;
 use heavenbase_tests::store::{collect, lay_out, namespace, number, random_vector, upsert, vector};
@@ -89,6 +89,104 @@ async fn a_read_waits_for_this_connections_writes_and_no_longer_than_it_may() ->
     let error = collect(&hasty, &part, SubQuery::default()).await.err().ok_or("no error")?;
     assert_eq!((error.kind(), error.status()), (ErrorKind::Timeout, Status::Temporary), "{error:?}");
     assert!(start.elapsed() < Duration::from_millis(350), "{:?}", start.elapsed());
+    Ok(())
+}
+
+/// A write that failed without an answer may have taken place: reads look for it a moment, and take what is there then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_nobody_knows_of_is_looked_for_and_no_longer_than_said() -> Outcome {
+    const DELAY: Duration = Duration::from_millis(250);
+    const DOUBT: Duration = Duration::from_millis(700);
+    let slack = Duration::from_millis(400);
+    for log_headers in [true, false] {
+        let peer = Peer::start(Manner { delay: DELAY, log_headers })?;
+        let driver = config(&peer).doubt(DOUBT).connect().await?;
+        let part = Arc::new(lay_out(&driver, "pinecone", &namespace(), &[number("number"), vector("near", 2, Metric::Dot)])?);
+        driver.ensure(&part).await?;
+        let row = |n: i64| vec![(Id::from("a"), vec![Value::Int(n), Value::Vector([1.0, 0.0].into())])];
+        let read = || collect(&driver, &part, SubQuery { columns: vec![0], ..SubQuery::default() });
+        let gone = || WriteBatch {
+            mode: WriteMode::Delete,
+            version: 9,
+            ids: vec!["a".into()],
+            columns: Vec::new(),
+            values: Vec::new(),
+            expected: Vec::new(),
+        };
+        let fails = |act: Act| {
+            peer.trouble().is(move |request| {
+                if request.method == "POST" && request.path().starts_with("/vectors/") && !request.path().ends_with("_metadata") {
+                    act.clone()
+                } else {
+                    Act::Pass
+                }
+            })
+        };
+        // It took place: it is found once it is readable, by reads, and by the guard of a write.
+        driver.write(&part, upsert(1, row(1), 2)).await?;
+        fails(Act::Lose);
+        let error = driver.write(&part, upsert(2, row(2), 2)).await.err().ok_or("written")?;
+        assert_eq!(error.status(), Status::Unknown, "{error:?}");
+        peer.trouble().is_over();
+        assert_eq!(read().await?.values, [Value::Int(2)], "headers {log_headers}");
+        fails(Act::Lose);
+        assert!(driver.write(&part, upsert(4, row(4), 2)).await.is_err());
+        peer.trouble().is_over();
+        let report = driver.write(&part, upsert(3, row(3), 2)).await?;
+        assert_eq!(report.stale, [(0, 4)], "headers {log_headers}");
+        // It did not: rows are read as they are, after the doubt and at once from then on.
+        for (what, answer) in [("closed", Answer::none()), ("failed", Answer::of(500, "")), ("a page", Answer::of(200, "<html>"))] {
+            fails(Act::Answer(answer));
+            let error = driver.write(&part, upsert(5, row(5), 2)).await.err().ok_or("written")?;
+            assert_eq!(error.status(), Status::Unknown, "{what}: {error:?}");
+            peer.trouble().is_over();
+            // What is known to be written is readable, so `refresh` has nothing to wait for.
+            let start = Instant::now();
+            driver.refresh(&part).await?;
+            assert!(start.elapsed() < DOUBT / 2, "{what}: refresh waits, {:?}", start.elapsed());
+            assert_eq!(read().await?.values, [Value::Int(4)], "{what}");
+            assert!(start.elapsed() < DOUBT + slack, "{what}: {:?}", start.elapsed());
+            let start = Instant::now();
+            assert_eq!(read().await?.values, [Value::Int(4)], "{what}");
+            assert!(start.elapsed() < DOUBT / 2, "{what}: the second read waits, {:?}", start.elapsed());
+        }
+        // A delete is one, too.
+        fails(Act::Lose);
+        assert!(driver.write(&part, Arc::new(gone())).await.is_err());
+        peer.trouble().is_over();
+        assert!(read().await?.is_empty(), "headers {log_headers}: the deleted row is read");
+        // A confirmed write ends the doubt, and is waited for as ever.
+        fails(Act::Answer(Answer::none()));
+        assert!(driver.write(&part, upsert(10, row(10), 2)).await.is_err());
+        peer.trouble().is_over();
+        driver.write(&part, upsert(11, row(11), 2)).await?;
+        assert_eq!(read().await?.values, [Value::Int(11)], "headers {log_headers}");
+        // Dropping waits for no doubt.
+        fails(Act::Answer(Answer::none()));
+        assert!(driver.write(&part, upsert(12, row(12), 2)).await.is_err());
+        peer.trouble().is_over();
+        let start = Instant::now();
+        assert!(driver.drop_part(&part).await?);
+        assert!(start.elapsed() < DOUBT + DELAY + slack, "{:?}", start.elapsed());
+    }
+    Ok(())
+}
+
+/// Another writer's later version shows that ours came, where the service gives no numbers.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_writers_later_version_is_enough() -> Outcome {
+    let peer = Peer::start(Manner { delay: Duration::from_millis(50), log_headers: false })?;
+    let patient = || config(&peer).patience(Duration::from_secs(3));
+    let (one, other) = (patient().connect().await?, patient().connect().await?);
+    let part = Arc::new(lay_out(&one, "pinecone", &namespace(), &[number("number")])?);
+    one.ensure(&part).await?;
+    let row = |n: i64| vec![(Id::from("a"), vec![Value::Int(n)])];
+    one.write(&part, upsert(9, row(9), 1)).await?;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    other.write(&part, upsert(10, row(10), 1)).await?;
+    other.refresh(&part).await?;
+    let found = collect(&one, &part, SubQuery { columns: vec![0], ..SubQuery::default() }).await?;
+    assert_eq!(found.values, [Value::Int(10)]);
     Ok(())
 }
 

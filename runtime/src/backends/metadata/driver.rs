@@ -243,7 +243,7 @@ impl<S: Store> Driver for MetadataDriver<S> {
         self.answer(part, async move {
             self.inner.note(&part.table, None);
             match self.inner.shape(part).await {
-                Ok(shape) => self.inner.store.settle(&shape.spaces, Moment::Decide).await,
+                Ok(shape) => self.inner.store.settle(&shape.spaces, Moment::Asked).await,
                 Err(error) if error.kind() == ErrorKind::NotRegistered => Ok(()),
                 Err(error) => Err(error),
             }

@@ -117,8 +117,10 @@ pub(crate) enum Depth {
 pub(crate) enum Moment {
     /// An answer to the caller: a store may be allowed to give an older one.
     Read,
-    /// What is written next depends on it, or the caller asked to wait.
+    /// What is written next depends on it.
     Decide,
+    /// The caller asked to wait: for what was written, not for what may have been.
+    Asked,
 }
 
 /// What connecting found out.

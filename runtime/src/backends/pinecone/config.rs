@@ -28,6 +28,7 @@ pub struct Pinecone {
     pub(super) region: String,
     pub(super) freshness: Freshness,
     pub(super) patience: Duration,
+    pub(super) doubt: Duration,
 }
 
 impl Pinecone {
@@ -42,6 +43,7 @@ impl Pinecone {
             region: "us-east-1".to_owned(),
             freshness: Freshness::OwnWrites,
             patience: Duration::from_secs(60),
+            doubt: Duration::from_secs(5),
         }
     }
 
@@ -79,6 +81,15 @@ impl Pinecone {
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// How long reads and writes look for the rows of a write that failed with the status
+    /// [`Unknown`](crate::Status::Unknown), counted from its failure: 5 seconds when not said. They may never come, so
+    /// what is there is taken then. `refresh` does not look for them.
+    #[must_use]
+    pub fn doubt(mut self, doubt: Duration) -> Self {
+        self.doubt = doubt;
         self
     }
 

@@ -16,6 +16,7 @@ mod config;
 mod fresh;
 mod key;
 mod store;
+mod wait;
 
 pub use config::{Freshness, Pinecone};
 

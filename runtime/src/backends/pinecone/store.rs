@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::api::{Api, Fetched, Hits, SERVICE, Vector, metric_name, refused, send};
 use super::config::{Freshness, Pinecone};
-use super::fresh::{Place, Sign, Unseen};
+use super::fresh::{Mark, Place, Unseen};
 use super::key;
 use crate::backends::http::{Answer, HttpClient, Method, Safety, segment};
 use crate::backends::metadata::{Depth, Dialect, Found, Layout, Metadata, Moment, Record, Shape, Space, Store};
@@ -51,8 +51,9 @@ pub(super) struct Namespaces {
     api: Api,
     prefix: String,
     freshness: Freshness,
-    patience: Duration,
-    unseen: Unseen,
+    pub(super) patience: Duration,
+    pub(super) doubt: Duration,
+    pub(super) unseen: Unseen,
 }
 
 fn not_there() -> Error {
@@ -80,8 +81,8 @@ impl Namespaces {
         let api = Api::new(&config)?;
         api.greet().await?;
         let found = Found { engine: "Pinecone 2025-10".to_owned(), naming: Naming::PLAIN, most_ids: MOST_RECORDS, most_records: MOST_RECORDS };
-        let Pinecone { prefix, freshness, patience, .. } = config;
-        Ok((Namespaces { api, prefix, freshness, patience, unseen: Unseen::default() }, found))
+        let Pinecone { prefix, freshness, patience, doubt, .. } = config;
+        Ok((Namespaces { api, prefix, freshness, patience, doubt, unseen: Unseen::default() }, found))
     }
 
     fn index_name(&self, length: u32, metric: Metric) -> String {
@@ -96,19 +97,19 @@ impl Namespaces {
         (self.index_name(2, Metric::Cosine), MANIFESTS.to_owned())
     }
 
-    async fn index(&self, place: &Place) -> Result<HttpClient> {
+    pub(super) async fn index(&self, place: &Place) -> Result<HttpClient> {
         self.api.index(&place.0).await?.ok_or_else(not_there)
     }
 
     /// The answer to a question, which may be asked again.
-    async fn ask(&self, place: &Place, path: &str, body: &Json) -> Result<Answer> {
+    pub(super) async fn ask(&self, place: &Place, path: &str, body: &Json) -> Result<Answer> {
         let client = self.index(place).await?;
         let answer = send(&client, Method::POST, path, Some(body), Safety::Repeatable).await?;
         if answer.is_success() { Ok(answer) } else { Err(refused(&answer)) }
     }
 
     /// Records by their own ids.
-    async fn fetch(&self, place: &Place, keys: &[String]) -> Result<Vec<Vector>> {
+    pub(super) async fn fetch(&self, place: &Place, keys: &[String]) -> Result<Vec<Vector>> {
         let client = self.index(place).await?;
         let mut found = Vec::new();
         let mut rest = keys;
@@ -169,66 +170,6 @@ impl Namespaces {
                 return Ok(());
             }
             token = next;
-        }
-    }
-
-    /// Sends a write, and notes what will say that it is readable.
-    async fn change(&self, place: &Place, path: &str, body: &Json, otherwise: Sign) -> Result<()> {
-        let client = self.index(place).await?;
-        let answer = send(&client, Method::POST, path, Some(body), Safety::Once).await;
-        let log = answer.as_ref().ok().and_then(|a| a.header("x-pinecone-request-lsn")?.parse().ok());
-        match &answer {
-            Ok(answer) if !answer.is_success() => return Err(refused(answer)),
-            _ => self.unseen.note(place, log.map_or(otherwise, Sign::Log)),
-        }
-        answer?.confirmed()
-    }
-
-    async fn upsert(&self, place: &Place, vectors: &[Json], last: Sign) -> Result<()> {
-        self.change(place, "vectors/upsert", &json!({ "namespace": place.1, "vectors": vectors }), last).await
-    }
-
-    /// Waits until the last write to a namespace is readable.
-    async fn wait(&self, place: &Place) -> Result<()> {
-        let deadline = Instant::now() + self.patience;
-        let mut pause = Duration::from_millis(20);
-        while let Some(sign) = self.unseen.of(place) {
-            if self.is_seen(place, &sign).await? {
-                self.unseen.seen(place, &sign);
-                continue;
-            }
-            if Instant::now() + pause > deadline {
-                let why = "what was written is not readable yet: try again, have more patience, or read with Freshness::Eventual";
-                return Err(Error::new(ErrorKind::Timeout, why).with_status(Status::Temporary));
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(1));
-        }
-        Ok(())
-    }
-
-    async fn is_seen(&self, place: &Place, sign: &Sign) -> Result<bool> {
-        match sign {
-            Sign::Log(log) => {
-                let length: usize = place.0.rsplit('-').nth(1).and_then(|n| n.parse().ok()).unwrap_or(1);
-                let mut vector = vec![0.0f32; length];
-                vector[0] = 1.0;
-                let body = json!({ "namespace": place.1, "vector": vector, "topK": 1 });
-                let answer = match self.ask(place, "query", &body).await {
-                    Err(error) if error.kind() == ErrorKind::NotRegistered => return Ok(false),
-                    other => other?,
-                };
-                Ok(answer.header("x-pinecone-max-indexed-lsn").and_then(|text| text.parse::<u64>().ok()).is_some_and(|seen| seen >= *log))
-            }
-            Sign::Record { key, version } => {
-                let found = self.fetch(place, std::slice::from_ref(key)).await?;
-                let stored = found.first().map(|vector| vector.metadata.as_ref().and_then(|m| m.get(VERSION_COLUMN)?.as_str()));
-                Ok(match (stored, version) {
-                    (None, None) => true,
-                    (Some(stored), Some(version)) => stored == Some(version),
-                    _ => false,
-                })
-            }
         }
     }
 }
@@ -347,7 +288,7 @@ impl Store for Namespaces {
         for (at, record) in records.iter().enumerate() {
             let json = written(record);
             let weight = json.to_string().len() + 1;
-            let sign = |record: &Record| Sign::Record {
+            let mark = |record: &Record| Mark {
                 key: key::of(&record.id),
                 version: record.metadata.get(VERSION_COLUMN).and_then(Json::as_str).map(str::to_owned),
             };
@@ -355,7 +296,7 @@ impl Store for Namespaces {
                 if sent { error.with_status(Status::Unknown).with("written", "some of the batch") } else { error }
             };
             if !batch.is_empty() && (batch.len() == MOST_RECORDS || bytes + weight > LARGEST_WRITE) {
-                self.upsert(&place, &batch, sign(&records[at - 1])).await.map_err(half)?;
+                self.upsert(&place, &batch, mark(&records[at - 1])).await.map_err(half)?;
                 (bytes, sent) = (0, true);
                 batch.clear();
             }
@@ -365,7 +306,7 @@ impl Store for Namespaces {
                 let half = |error: Error| {
                     if sent { error.with_status(Status::Unknown).with("written", "some of the batch") } else { error }
                 };
-                self.upsert(&place, &batch, sign(record)).await.map_err(half)?;
+                self.upsert(&place, &batch, mark(record)).await.map_err(half)?;
             }
         }
         Ok(())
@@ -375,8 +316,8 @@ impl Store for Namespaces {
         let Some(last) = ids.last() else { return Ok(()) };
         let place = self.place(space);
         let keys: Vec<String> = ids.iter().map(|id| key::of(id)).collect();
-        let sign = Sign::Record { key: key::of(last), version: None };
-        match self.change(&place, "vectors/delete", &json!({ "namespace": place.1, "ids": keys }), sign).await {
+        let mark = Mark { key: key::of(last), version: None };
+        match self.change(&place, "vectors/delete", &json!({ "namespace": place.1, "ids": keys }), mark).await {
             // Nothing was ever written there.
             Err(error) if error.kind() == ErrorKind::NotRegistered => Ok(()),
             other => other,
@@ -389,6 +330,7 @@ impl Store for Namespaces {
             return Ok(None);
         }
         self.wait(&place).await?;
+        self.look(&place).await?;
         let found = self.fetch(&place, &[key::of(table)]).await?;
         let Some(metadata) = found.into_iter().next().map(|vector| vector.metadata.unwrap_or_default()) else { return Ok(None) };
         let text = |key: &str| metadata.get(key).and_then(Json::as_str);
@@ -416,7 +358,7 @@ impl Store for Namespaces {
         let key = key::of(&shape.spaces[0].name);
         let metadata = json!({ MANIFEST: manifest, LAYOUT: layout, VERSION_COLUMN: version });
         let vector = json!({ "id": key, "values": [1.0, 0.0], "metadata": metadata });
-        self.upsert(&place, &[vector], Sign::Record { key, version: Some(version) }).await?;
+        self.upsert(&place, &[vector], Mark { key, version: Some(version) }).await?;
         self.wait(&place).await
     }
 
@@ -475,7 +417,7 @@ impl Store for Namespaces {
         let place = self.manifests();
         let key = key::of(&shape.spaces[0].name);
         let body = json!({ "namespace": place.1, "ids": [key] });
-        self.change(&place, "vectors/delete", &body, Sign::Record { key, version: None }).await?;
+        self.change(&place, "vectors/delete", &body, Mark { key, version: None }).await?;
         self.wait(&place).await
     }
 
@@ -484,7 +426,11 @@ impl Store for Namespaces {
             return Ok(());
         }
         for space in spaces {
-            self.wait(&self.place(space)).await?;
+            let place = self.place(space);
+            self.wait(&place).await?;
+            if moment != Moment::Asked {
+                self.look(&place).await?;
+            }
         }
         Ok(())
     }
