@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use futures_util::future::try_join_all;
+
 use super::assemble::{ResultPage, Shape};
 use super::candidates::{Candidates, among, asks_owner, probe, restrict_all};
 use super::ids::IdStream;
@@ -51,10 +53,8 @@ async fn rank(context: &Context, search: &PlannedSearch) -> Result<Ranking> {
         }
         PlannedSearch::Matches { groups, text, words, k } => best_texts(context, groups, *text, words, *k).await,
         PlannedSearch::Hybrid { searches, k } => {
-            let mut lists = Vec::with_capacity(searches.len());
-            for search in searches {
-                lists.push(Box::pin(rank(context, search)).await?);
-            }
+            // Each asks for other rows, often another backend: together they take as long as the slowest.
+            let lists = try_join_all(searches.iter().map(|search| Box::pin(rank(context, search)))).await?;
             Ok(fuse(lists, *k))
         }
     }
