@@ -336,6 +336,12 @@ async fn rows_are_spread_by_the_field_that_the_entity_says() -> Outcome {
         let specs = [number("number"), tenant.clone(), vector("near", 2, Metric::L2), vector("other", 2, Metric::Dot)];
         let spread: &[(&str, &str)] = &[("partition", "tenant"), ("partitions", "8"), ("consistency", "strong")];
         let part = told(&driver, &space, &specs, spread)?;
+        // Milvus 2.3 puts upserted rows where it does not look for them.
+        if driver.description().engine.starts_with("Milvus 2.3") || driver.description().engine.starts_with("Milvus v2.3") {
+            let error = driver.ensure(&part).await.err().ok_or("rows are spread where they get lost")?;
+            assert_eq!((error.kind(), error.field()), (ErrorKind::Unsupported, Some("tenant")), "{server}: {error}");
+            continue;
+        }
         assert!(driver.ensure(&part).await?.created, "{server}");
         assert!(!driver.ensure(&part).await?.created, "{server}");
         let of = |tenant: i64| if tenant == 5 { Value::Null } else { Value::Text(format!("tenant {tenant}")) };

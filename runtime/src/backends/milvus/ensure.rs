@@ -38,6 +38,7 @@ impl Inner {
         for collection in &shape.collections {
             shape.schema(collection)?;
         }
+        self.can_spread(part).await?;
         let turn = self.turn(&shape.first().name);
         let _turn = turn.lock().await;
         if !self.client.has(&shape.first().name).await? && !self.finish_renaming(&shape).await? {
@@ -60,6 +61,20 @@ impl Inner {
             self.load(&collection.name).await?;
         }
         Ok(Ensured::default())
+    }
+
+    /// Refuses to spread rows on a server that would not find them again.
+    async fn can_spread(&self, part: &Part) -> Result<()> {
+        let Some(column) = super::options::partition(part)? else { return Ok(()) };
+        let version = self.client.version().await?;
+        if !super::options::misplaces(&version) {
+            return Ok(());
+        }
+        let why = format!(
+            "Milvus {version} loses rows that are spread by a field when they are written again: leave out the option `partition`, \
+             or use Milvus 2.4 or later"
+        );
+        Err(Error::new(ErrorKind::Unsupported, why).at_field(column.name).of_entity(part.entity.name))
     }
 
     /// Refuses a part whose rows are spread by another field than the entity says: they would have to be written anew.
