@@ -324,6 +324,8 @@ async fn hostile_texts(
             limit: Some(5),
             ..SubQuery::default()
         };
+        // Of the conditions those that the engine takes: it is asked about no others.
+        let query = SubQuery { filter: paper.plan(&part, &query).taken, ..query };
         paper.open(part.clone(), query.into()).expect("a plan").next_page().await.expect("an answer");
         for mode in [WriteMode::Upsert, WriteMode::Patch, WriteMode::Delete] {
             let columns = if mode == WriteMode::Delete { Vec::new() } else { vec![0] };
