@@ -94,4 +94,7 @@ async fn oracles_statements_run_where_h2_stands_in() {
 }
 
 /// Cases that H2 cannot run, and why.
+///
+/// It also takes `_` of `LIKE` for a unit of UTF-16, where Oracle takes a character: a seed or a number of rounds that pairs
+/// such a pattern with a text of one character beyond U+FFFF fails in `filters::single::text`, and is no fault of the driver.
 const OUT: &[(&str, &str)] = &[("search::", "it has no vectors")];
