@@ -124,11 +124,7 @@ impl Driver for OracleDriver {
         if part.is_mapped() {
             return Reply::ready(Ok(None));
         }
-        match estimate::estimate(&self.core.dialect, part, filter, cap) {
-            Ok(Some(statement)) => Reply::later(async move { self.core.count(&statement).await.map(Some) }),
-            Ok(None) => Reply::ready(Ok(None)),
-            Err(error) => Reply::ready(Err(error)),
-        }
+        estimate::reply(&self.core.dialect, part, filter, cap, |statement| async move { self.core.count(&statement).await })
     }
 
     fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool {
