@@ -290,3 +290,29 @@ async fn an_index_is_changed_where_it_can_be_and_else_refused() -> Outcome {
     driver.drop_part(&made).await?;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn indexes_are_changed_beside_each_other() -> Outcome {
+    let Some(address) = server() else { return Ok(()) };
+    let driver = Arc::new(Chroma::url(address).retries(12).connect().await?);
+    let change = |_| {
+        let driver = driver.clone();
+        async move {
+            let part = lay_out(&driver, "chroma", &namespace(), &[number("number"), vector("near", 4, Metric::Cosine)])?;
+            let index = |ef: &'static [(&'static str, i64)]| with_index(part.clone(), "near", Index { method: "hnsw", parameters: ef });
+            let made = index(&[("ef", 50)]);
+            driver.ensure(&made).await?;
+            // Without trying again, four of ten such changes failed: the server's database is locked for a moment.
+            for n in 0..20 {
+                driver.ensure(&index(if n % 2 == 0 { &[("ef", 70)] } else { &[("ef", 60)] })).await?;
+            }
+            driver.drop_part(&made).await?;
+            Ok::<(), heavenbase::Error>(())
+        }
+    };
+    let changes: Vec<_> = (0..6).map(|n| tokio::spawn(change(n))).collect();
+    for changed in changes {
+        changed.await??;
+    }
+    Ok(())
+}

@@ -60,21 +60,30 @@ pub(super) struct Limits {
     pub(super) supports_base64_encoding: bool,
 }
 
-/// The part of a failure's body that is read: the name alone.
+/// A failure's body. Its message may repeat what was sent, so it is looked into and never shown.
 #[derive(Deserialize)]
 struct Failure {
     error: String,
+    #[serde(default)]
+    message: String,
 }
 
-/// The name of a failure.
-fn failure_name(answer: &Answer) -> Option<String> {
-    serde_json::from_slice::<Failure>(&answer.body).ok().map(|failure| failure.error)
+/// What a failed answer says.
+fn failure(answer: &Answer) -> Option<Failure> {
+    serde_json::from_slice(&answer.body).ok()
+}
+
+/// Whether another change held the database of a single node: SQLite gives up at once where a transaction that has read goes on
+/// to write beside another writer, and so do changes of collections (Chroma 1.5.9, status 500).
+fn is_locked(answer: &Answer) -> bool {
+    answer.status == 500 && failure(answer).is_some_and(|failure| failure.message.ends_with("database is locked"))
 }
 
 /// The error that a failed answer stands for.
 pub(super) fn refused(answer: &Answer) -> Error {
-    let name = failure_name(answer);
+    let name = failure(answer).map(|failure| failure.error);
     match answer.status {
+        500 if is_locked(answer) => answer.busy("Chroma is changing another collection: try again later"),
         404 => Error::new(ErrorKind::NotRegistered, "Chroma has no such collection, database or tenant: register the entity first"),
         _ => answer.error(name.as_deref()),
     }
@@ -88,7 +97,7 @@ impl Api {
 
     /// Sends a request and gives the answer, whatever it says.
     pub(super) async fn send(&self, method: Method, path: &str, body: Option<&Json>, safety: Safety) -> Result<Answer> {
-        let request = Request::new(method, path, safety);
+        let request = Request { busy: is_locked, ..Request::new(method, path, safety) };
         let request = match body {
             Some(body) => request.with_json(body),
             None => request,

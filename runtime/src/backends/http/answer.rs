@@ -79,6 +79,12 @@ impl Answer {
         }
     }
 
+    /// The error of a service that says of itself that it is busy.
+    #[cfg(feature = "chroma")]
+    pub(crate) fn busy(&self, why: &'static str) -> Error {
+        Error::new(ErrorKind::Unavailable, why).with_status(self.on_failure).with("status", self.status)
+    }
+
     /// A failure inside the service: permanent for a read, unknown for a write.
     fn worse(&self) -> Status {
         if self.on_failure == Status::Unknown { Status::Unknown } else { Status::Permanent }

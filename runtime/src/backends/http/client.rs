@@ -33,12 +33,15 @@ pub(crate) struct Request {
     /// Shared, so that sending it again copies nothing.
     pub(crate) body: bytes::Bytes,
     pub(crate) safety: Safety,
+    /// Whether an answer is the service's own word for "nothing was done, ask again", where no status code says so.
+    pub(crate) busy: fn(&Answer) -> bool,
 }
 
 impl Request {
     /// A request without a body.
     pub(crate) fn new(method: Method, path: impl Into<String>, safety: Safety) -> Self {
-        Request { method, path: path.into(), content_type: "application/json", headers: Vec::new(), body: bytes::Bytes::new(), safety }
+        let (headers, body) = (Vec::new(), bytes::Bytes::new());
+        Request { method, path: path.into(), content_type: "application/json", headers, body, safety, busy: |_| false }
     }
 
     /// The same with a body of JSON.
@@ -192,7 +195,8 @@ impl HttpClient {
 
     fn again(&self, request: &Request, answer: &Answer) -> bool {
         // 429 says that nothing ran; the others may come from something between here and the service.
-        answer.status == 429 || request.safety == Safety::Repeatable && matches!(answer.status, 502..=504)
+        let passing = || matches!(answer.status, 502..=504) || (request.busy)(answer);
+        answer.status == 429 || request.safety == Safety::Repeatable && passing()
     }
 
     /// One sending. A failure says whether the request may have reached the service.
