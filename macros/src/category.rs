@@ -79,7 +79,7 @@ fn expand(model: &Model) -> TokenStream {
     let writes = variants.iter().map(|VariantModel { ident, name, .. }| quote!(Self::#ident { .. } => #name));
     let write = match &variants[..] {
         [] => quote!(::core::unreachable!()),
-        _ => quote!(__hb::Value::Text(__hb::String::from(match self { #(#writes),* }))),
+        _ => quote_spanned!(ident.span()=> __hb::Value::Text(__hb::String::from(match self { #(#writes),* }))),
     };
     // Of two variants with one name, which is an error, the second would be a warning besides.
     let first = |position: usize| variants[..position].iter().all(|other| other.name != variants[position].name);

@@ -70,7 +70,7 @@ fn expand(model: &Model) -> TokenStream {
                 type Probe = #probe;
                 type Item = #item_type;
                 const TYPE: __hb::LogicalType = #constant;
-                const NULLABLE: bool = #nullable;
+                const NULLABLE: ::core::primitive::bool = #nullable;
 
                 fn to_value(&self) -> __hb::Value {
                     #to_value(&self.#member)

@@ -11,6 +11,7 @@ mod user {
     struct Value;
     struct Some;
     struct Ok;
+    struct str;
     mod heavenbase {}
     mod std {}
     mod core {}

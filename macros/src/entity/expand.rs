@@ -18,6 +18,7 @@ pub fn expand(model: &EntityModel) -> TokenStream {
         None => quote!(__hb::AnyLayout),
     };
     let of_layout = quote_spanned!(model.layout.span()=> __hb::Of::<#layout>::layout());
+    let here = derived("layout");
     let schema = schema(model);
     let names = names(model);
     let constants = fields.iter().filter_map(|field| constant(field, &entity));
@@ -28,9 +29,9 @@ pub fn expand(model: &EntityModel) -> TokenStream {
     let owner = name_alias(&model.owner_name(), model.owner.as_ref().map_or_else(Span::call_site, LitStr::span));
     let option_checks = model.options.iter().map(|option| {
         let backend = name_alias(&bare(&option.backend), option.backend.span());
-        quote_spanned!(option.backend.span()=> layout.on::<#backend, _>();)
+        quote_spanned!(option.backend.span()=> let layout = #here; layout.on::<#backend, _>();)
     });
-    let owner_check = model.owner.as_ref().map(|literal| quote_spanned!(literal.span()=> layout.on::<#owner, _>();));
+    let owner_check = model.owner.as_ref().map(|literal| quote_spanned!(literal.span()=> let layout = #here; layout.on::<#owner, _>();));
     let (id, decode) = match model.id {
         Some(id) => {
             let reads = fields.chunks(READ_TOGETHER).enumerate().map(|(number, fields)| read(number * READ_TOGETHER, fields));
@@ -42,7 +43,7 @@ pub fn expand(model: &EntityModel) -> TokenStream {
     };
     let table_check = model.table.as_ref().map(|table| {
         let owner = name_type(&model.owner_name(), table.span);
-        quote_spanned!(table.span=> layout.on::<#owner, _>().maps_tables();)
+        quote_spanned!(table.span=> let layout = #here; layout.on::<#owner, _>().maps_tables();)
     });
     let writable = (!model.read_only).then(|| {
         quote! {
@@ -67,7 +68,7 @@ pub fn expand(model: &EntityModel) -> TokenStream {
 
             #[automatically_derived]
             impl #impl_generics __hb::Named for #entity #where_clause {
-                const NAME: &'static str = #name;
+                const NAME: &'static ::core::primitive::str = #name;
             }
 
             #[automatically_derived]
@@ -93,7 +94,7 @@ pub fn expand(model: &EntityModel) -> TokenStream {
 
             #[allow(dead_code)]
             fn check #impl_generics () #where_clause {
-                let layout = #of_layout;
+                let layout = &#of_layout;
                 #owner_check
                 #(#option_checks)*
                 #table_check
@@ -296,7 +297,7 @@ fn default_value(field: &FieldModel) -> Option<TokenStream> {
         DefaultModel::OfType(span) => quote_spanned!(*span=> <#ty as ::core::default::Default>::default()),
         DefaultModel::Value(value) => match &**value {
             syn::Expr::Lit(syn::ExprLit { lit: lit @ syn::Lit::Str(_), .. }) => {
-                quote_spanned!(lit.span()=> <#ty as ::core::convert::From<&str>>::from(#lit))
+                quote_spanned!(lit.span()=> <#ty as ::core::convert::From<&::core::primitive::str>>::from(#lit))
             }
             value => quote!(#value),
         },
@@ -314,7 +315,8 @@ fn write(field: &FieldModel) -> TokenStream {
     let read = quote!(let _ = &self.#ident;);
     match &field.compute {
         Some(ComputeModel::Function(function)) => {
-            let write = quote_spanned!(function.span()=> values.push(#to_value(&#function(self))););
+            let (values, this) = (derived("values"), derived("self"));
+            let write = quote_spanned!(function.span()=> #values.push(#to_value(&#function(#this))););
             quote!(#read #write)
         }
         // The workspace has the embedder.
@@ -342,15 +344,22 @@ fn variable(field: &FieldModel) -> Ident {
     quote::format_ident!("__{}", field.name, span = Span::mixed_site())
 }
 
+/// A local name as the derived code itself knows it. Tokens spanned on what the user wrote may not: where a macro of theirs
+/// writes the struct, what is spanned on the call's tokens and what is spanned on the macro's know different local names.
+fn derived(name: &str) -> Ident {
+    Ident::new(name, Span::call_site())
+}
+
 /// Calls whose bounds are the capability questions of a field, each spanned on what the user wrote.
 fn checks(field: &FieldModel, model: &EntityModel) -> TokenStream {
     let ty = &field.ty;
     let class = ty.logical("Class");
+    let here = derived("layout");
     let stores = field.stores.iter().map(|store| {
         let span = store.backend_span();
         let backend = name_alias(&store.backend(), span);
         let placement = placement_type(field, store);
-        let on = quote_spanned!(span=> layout.on::<#backend, _>());
+        let on = quote_spanned!(span=> let layout = #here; layout.on::<#backend, _>());
         let writes = (!model.read_only).then(|| quote_spanned!(span=> .writes()));
         let stores = quote_spanned!(ty.span()=> .stores::<#class, #placement>());
         let ranks = store.metric.as_ref().map(|metric| {
@@ -372,6 +381,7 @@ fn checks(field: &FieldModel, model: &EntityModel) -> TokenStream {
         });
         quote_spanned! {span=>
             __hb::takes_embedding::<#class>();
+            let layout = #here;
             layout.on::<#backend, _>().stores::<__hb::class::Text, __hb::placement::InlineColumn>();
             #(#sources)*
         }
