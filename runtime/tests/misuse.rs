@@ -23,6 +23,7 @@ struct Note {
     object_id: Id,
     title: String,
     number: i64,
+    weight: f64,
     in_main: Json,
     #[store(to = "memory")]
     in_memory: Json,
@@ -39,6 +40,7 @@ fn note(id: &str, number: i64, json: Json) -> Note {
         object_id: id.into(),
         title: format!("note {number}"),
         number,
+        weight: 1.5,
         in_main: json.clone(),
         in_memory: json.clone(),
         in_json: json.clone(),
@@ -65,6 +67,30 @@ async fn opened() -> Result<(Workspace<Store>, tempfile::TempDir), Box<dyn Failu
 /// Arrays within each other, this many.
 fn nested(levels: usize) -> Json {
     (0..levels).fold(Json::from(1), |inner, level| if level % 2 == 0 { Json::from(vec![inner]) } else { serde_json::json!({ "k": inner }) })
+}
+
+#[tokio::test]
+async fn operands_and_paths_that_mean_nothing_are_named() -> Result<(), Box<dyn Failure>> {
+    let (workspace, directory) = opened().await?;
+    for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let error = workspace.query::<Note>().filter(Note::WEIGHT.lt(number)).all().await.err().ok_or("compared")?;
+        assert_eq!((error.kind(), error.field()), (ErrorKind::InvalidQuery, Some("weight")));
+        assert!(error.to_string().contains(&format!("compared with {number}, which is never stored")), "{error}");
+    }
+    let at = |name: &str| directory.path().join(name);
+    for (main, json) in [("", "a"), (":memory:", "a"), ("a\0b", "a"), ("a.db", "")] {
+        let main = if main == "a.db" { at(main) } else { main.into() };
+        let json = if json.is_empty() { json.into() } else { at(json) };
+        let store = Store {
+            main: Sqlite::file(main.clone()),
+            memory: InMem::new(),
+            json: JsonFile::dir(json),
+            pickle: Pickle::dir(at("p")),
+            files: FileStore::dir(at("f")),
+        };
+        assert_eq!(Workspace::open(store).await.err().map(|error| error.kind()), Some(ErrorKind::InvalidSchema), "{main:?}");
+    }
+    Ok(())
 }
 
 #[tokio::test]

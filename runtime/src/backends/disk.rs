@@ -98,6 +98,9 @@ pub(crate) fn io_error(error: io::Error, action: &str, path: &Path) -> Error {
 
 /// Creates a directory and those above it.
 pub(crate) fn create_directory(path: &Path) -> Result<()> {
+    if path.as_os_str().is_empty() {
+        return Err(Error::new(ErrorKind::InvalidSchema, "the directory's path is empty: name a directory, or `.` for the current one"));
+    }
     fs::create_dir_all(path).map_err(|e| io_error(e, "create the directory", path))
 }
 

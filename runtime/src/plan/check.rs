@@ -119,8 +119,12 @@ fn operands(test: &Test, logical: &LogicalType) -> Result<()> {
         (Tested::Length, other) => return Err(invalid(format!("{other} has no length"))),
         (Tested::Path(_), other) => return Err(invalid(format!("{other} has no paths"))),
     };
-    let fits = |value: &Value| {
-        family(expected, value).then_some(()).ok_or_else(|| invalid(format!("{expected} is compared with {}", value.family())))
+    let fits = |value: &Value| match value {
+        Value::Float(n) if !n.is_finite() => {
+            Err(invalid(format!("{expected} is compared with {n}, which is never stored: for missing values there is is_null()")))
+        }
+        value if family(expected, value) => Ok(()),
+        value => Err(invalid(format!("{expected} is compared with {}", value.family()))),
     };
     let list_item = |value: &Value| match logical {
         LogicalType::List(inner) if family(inner, value) && !value.is_null() => Ok(()),

@@ -46,6 +46,7 @@ impl Instance {
     /// Opens a database, or shares the one that is open in this process.
     pub(super) fn open(config: &DuckDb) -> Result<Arc<Self>> {
         let Some(path) = &config.path else { return Ok(Arc::new(Instance::new(config, None)?)) };
+        crate::backends::embedded::names_a_file(path)?;
         let file = canonical(path)?;
         let mut open = OPEN.lock();
         while let Some(entry) = open.get(&file) {

@@ -8,6 +8,7 @@ use parking_lot::{Mutex, MutexGuard};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{Sqlite, Synchronous, failure, functions};
+use crate::backends::embedded::names_a_file;
 use crate::error::Result;
 
 /// Prepared statements kept a connection.
@@ -29,6 +30,7 @@ thread_local! {
 
 impl Pool {
     pub(super) fn open(config: Sqlite) -> Result<Self> {
+        config.path.as_deref().map_or(Ok(()), names_a_file)?;
         let writer = connect(&config, false)?;
         let readers = (0..config.readers).map(|_| Mutex::new(None)).collect();
         Ok(Pool { config, writer: Mutex::new(writer), readers })
@@ -69,9 +71,14 @@ fn connect(config: &Sqlite, reader: bool) -> Result<Connection> {
         Some(path) => Connection::open_with_flags(path, flags),
         None => Connection::open_in_memory_with_flags(flags),
     };
-    let connection = opened.map_err(failure::error)?;
-    prepare(&connection, config, reader).map_err(failure::error)?;
-    Ok(connection)
+    let prepared = opened.and_then(|connection| prepare(&connection, config, reader).map(|()| connection));
+    prepared.map_err(|cause| {
+        let error = failure::error(cause);
+        match &config.path {
+            Some(path) => error.with("path", path.display()),
+            None => error,
+        }
+    })
 }
 
 fn prepare(connection: &Connection, config: &Sqlite, reader: bool) -> rusqlite::Result<()> {
