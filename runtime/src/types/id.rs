@@ -236,6 +236,12 @@ impl From<String> for Id {
     }
 }
 
+impl From<&String> for Id {
+    fn from(text: &String) -> Self {
+        Id::from(text.as_str())
+    }
+}
+
 /// An id that lies within itself, if the text is short and ASCII.
 #[inline]
 fn short_id(text: &str) -> Option<Id> {

@@ -2,7 +2,7 @@ use super::{Bytes, Date, Decimal, Duration, Id, Json, Logical, Ref, Timestamp, U
 
 /// Something that a field whose type comes down to `Base` can be compared with. `None` stands for null.
 #[diagnostic::on_unimplemented(
-    message = "a `{Base}` field cannot be compared with `{Self}`",
+    message = "a `{Base}` field cannot be compared with `{Self}`, or set to it",
     label = "expected something that is a `{Base}`"
 )]
 pub trait Operand<Base> {
