@@ -1,6 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use heavenbase::backends::elasticsearch::{ElasticsearchDriver, Refresh};
 use heavenbase::backends::{Connect, Elasticsearch};
@@ -42,6 +42,9 @@ pub const fn field(name: &'static str, logical: LogicalType, placements: &'stati
     FieldSchema { placements, ..FieldSchema::new(name, logical, true) }
 }
 
+/// A test is no measurement: where others want the processor too, a batch of megabytes takes its time.
+pub const PATIENCE: Duration = Duration::from_secs(300);
+
 /// A namespace that no other test uses.
 pub fn namespace() -> Arc<str> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -64,7 +67,7 @@ pub struct Store {
 impl Store {
     /// A new part on the real node; `None`, said aloud, when there is no node.
     pub async fn open(test: &str, entity: &'static EntitySchema) -> Option<Store> {
-        let driver = Elasticsearch::url(address(test)?).refresh(Refresh::BeforeSearch).connect().await.unwrap();
+        let driver = Elasticsearch::url(address(test)?).refresh(Refresh::BeforeSearch).timeout(PATIENCE).connect().await.unwrap();
         let part = lay_out(&driver, entity, &namespace());
         assert!(driver.ensure(&part).await.unwrap().created);
         Some(Store { driver, part })

@@ -8,7 +8,7 @@ use heavenbase::schema::EntitySchema;
 use heavenbase::types::{Id, LogicalType, Value};
 use heavenbase::{ErrorKind, Status};
 
-use crate::common::{COSINE, INLINE, Store, address, field, lay_out, namespace, text};
+use crate::common::{COSINE, INLINE, PATIENCE, Store, address, field, lay_out, namespace, text};
 
 static ITEMS: EntitySchema =
     EntitySchema::new("items", &[field("name", LogicalType::TEXT, INLINE), field("number", LogicalType::INT, INLINE)]);
@@ -90,7 +90,7 @@ async fn of_two_inserts_of_one_id_one_wins_and_the_other_leaves_nothing() {
 async fn every_refresh_lets_a_writer_read_its_own_rows() {
     let Some(address) = address("every_refresh") else { return };
     for refresh in [Refresh::WaitFor, Refresh::Immediate, Refresh::BeforeSearch] {
-        let driver = Elasticsearch::url(&address).refresh(refresh).connect().await.unwrap();
+        let driver = Elasticsearch::url(&address).refresh(refresh).timeout(PATIENCE).connect().await.unwrap();
         let part = lay_out(&driver, &ITEMS, &namespace());
         driver.ensure(&part).await.unwrap();
         let store = Store { driver, part };
