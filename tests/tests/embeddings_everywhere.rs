@@ -2,12 +2,14 @@
 #![allow(clippy::expect_used)]
 
 use heavenbase::Result;
+#[cfg(feature = "trino")]
+use heavenbase::backends::TrinoIceberg;
 use heavenbase::prelude::*;
 use heavenbase::workspace::{FindingKind, Repair};
 use heavenbase_tests::embedder::Letters;
 
 macro_rules! on {
-    ($module:ident, $kind:ident, $open:expr) => {
+    ($module:ident, $kind:ident, $open:expr $(, $scan:ident as $place:tt)?) => {
         mod $module {
             use super::*;
 
@@ -26,11 +28,11 @@ macro_rules! on {
                 title: String,
                 body: Option<String>,
                 #[compute(embed, from(title, body))]
-                #[store(to = "vectors")]
+                #[store(to = "vectors" $(, as = $place)?)]
                 meaning: Option<Vector<8>>,
             }
 
-            scenario!(split, Split, Note, |backend| Split { main: InMem::new(), vectors: backend }, "vectors", $open);
+            scenario!(split, Split, Note, |backend| Split { main: InMem::new(), vectors: backend }, "vectors", $open $(, $scan)?);
         }
     };
 }
@@ -64,7 +66,7 @@ macro_rules! alone_on {
 }
 
 macro_rules! scenario {
-    ($name:ident, $layout:ident, $entity:ident, |$backend:ident| $made:expr, $vectors:literal, $open:expr) => {
+    ($name:ident, $layout:ident, $entity:ident, |$backend:ident| $made:expr, $vectors:literal, $open:expr $(, $scan:ident)?) => {
         #[tokio::test]
         async fn $name() -> Result<()> {
             let Some($backend) = $open else { return Ok(()) };
@@ -97,9 +99,19 @@ macro_rules! scenario {
             ws.refresh::<$entity>().await?;
             assert_eq!(ws.get::<$entity>("n007").await?, Some(with_vector(&rows[7])));
             let text = format!("{}\naaaa", rows[7].title);
-            let best = ws.query::<$entity>().near_text($entity::MEANING, text, 1).ids().await?;
+            // Where the backend does not search itself, the field says that it is read through.
+            let meaning = || $entity::MEANING$(.$scan())?;
+            let best = ws.query::<$entity>().near_text(meaning(), text, 1).ids().await?;
             assert_eq!(best, ["n007"]);
-            assert_eq!(ws.query::<$entity>().near_text($entity::MEANING, "a", 100).count().await?, 39, "a row has no vector");
+            let found = ws.query::<$entity>().near_text(meaning(), "a bc", 100).select(($entity::OBJECT_ID, SCORE)).all().await?;
+            assert_eq!(found.len(), 39, "a row has no vector");
+            let asked_for = Letters::<8>::vector("a bc");
+            for (id, score) in found {
+                let row = rows.iter().find(|row| row.object_id == id).map(with_vector).expect("a row of ours");
+                let vector = row.meaning.expect("a row with a vector");
+                let own = cosine(&asked_for, vector.as_ref());
+                assert!((own - score.0).abs() < 1e-5, "{id:?}: {} for {own}", score.0);
+            }
             assert!(ws.audit::<$entity>().await?.is_clean());
 
             let newer = Letters::<8>::new("letters-2", 100);
@@ -117,6 +129,12 @@ macro_rules! scenario {
             Ok(())
         }
     };
+}
+
+/// The score as `docs/semantics.md` defines it.
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
 /// Where a server is, if one is.
@@ -158,3 +176,13 @@ on!(milvus, Milvus, at("HEAVENBASE_TEST_MILVUS", Milvus::url));
 on!(pinecone, Pinecone, Some(heavenbase_tests::pinecone::client_of(&directory())));
 #[cfg(feature = "chroma")]
 alone_on!(chroma_alone, Chroma, at("HEAVENBASE_TEST_CHROMA", Chroma::url));
+#[cfg(feature = "postgres")]
+on!(postgres, Postgres, at("HEAVENBASE_TEST_POSTGRES", Postgres::url), scan as InlineColumn);
+#[cfg(feature = "mysql")]
+on!(mariadb, MySql, at("HEAVENBASE_TEST_MYSQL", MySql::url), scan as InlineColumn);
+#[cfg(feature = "mysql")]
+on!(mysql, MySql, at("HEAVENBASE_TEST_MYSQL9", MySql::url), scan as InlineColumn);
+#[cfg(feature = "oceanbase")]
+on!(oceanbase, OceanBase, at("HEAVENBASE_TEST_OCEANBASE", OceanBase::url));
+#[cfg(feature = "trino")]
+on!(trino, TrinoIceberg, at("HEAVENBASE_TEST_TRINO", TrinoIceberg::url));
