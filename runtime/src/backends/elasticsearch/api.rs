@@ -90,10 +90,20 @@ pub(super) struct Hit {
     pub(super) score: Option<f64>,
     #[serde(rename = "_source", default)]
     pub(super) source: Source,
+    /// What was asked for beside `_source`.
+    #[serde(default)]
+    pub(super) fields: Fields,
     #[serde(rename = "_seq_no", default)]
     pub(super) seq_no: i64,
     #[serde(rename = "_primary_term", default)]
     pub(super) primary_term: i64,
+}
+
+/// Fields of a document that are read without its source.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Fields {
+    #[serde(rename = "hb.version", default)]
+    pub(super) version: Vec<i64>,
 }
 
 /// The name of a failure in an answer's body.

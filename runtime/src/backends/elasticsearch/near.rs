@@ -3,24 +3,28 @@
 //! A column without an index is searched exactly by the server (`flat`). A column with one has an exact twin beside it.
 //! The server ranks by 32-bit scores and breaks ties by nothing that means anything; so more than `k` rows are asked
 //! for, scored here from the vectors as they were written, and asked for again wider while the edge is a tie.
+//! The vectors of a few hits are most of an answer, and reading them most of the server's work: where the server's own scores
+//! are exact enough (a cosine's are) and none of them are close, the vectors are not asked for.
 
 use std::cmp::Ordering;
 
 use serde_json::json;
 
-use super::document::{field, is_approximate, source_of};
+use super::document::{VERSION, field, is_approximate, source_of};
 use super::driver::Shared;
 use super::query::{every, exists};
 use super::search::matching;
 use crate::driver::{self, NearQuery, Page, SubQuery};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, Part};
-use crate::types::{Id, Json, Value};
+use crate::types::{Id, Json, Metric, Value};
 
 /// Most rows of one vector search: the server's bound on candidates.
 pub(super) const MOST: usize = 10_000;
 /// Two scores of the server this close, relative to their size, may be in the wrong order.
 const BLUR: f64 = 1e-5;
+/// Most hits whose scores are likely to be apart.
+const FEW: usize = 100;
 /// Rows a page of the walk over all vectors.
 const WALK: usize = 1_000;
 /// Candidates a shard keeps while it walks a graph, when the entity does not say.
@@ -50,8 +54,7 @@ pub(super) async fn search(shared: &Shared, part: &Part, query: &SubQuery, near:
         let most = MOST.min(shared.limits(part).rows);
         if quick && k <= most {
             // A graph may lose sight of rows behind a filter: fewer than k are believed of the exact search only.
-            let (rows, _) = ask(shared, part, query, near, &filter, &field("f", column), (k + 16).min(most)).await?;
-            found = rows;
+            found = ask(shared, part, query, near, &filter, &field("f", column), k, (k + 16).min(most)).await?.0;
         }
         if found.len() < k {
             found = exactly(shared, part, query, near, &filter, &exact_field, k).await?;
@@ -72,7 +75,7 @@ async fn exactly(shared: &Shared, part: &Part, query: &SubQuery, near: &NearQuer
     let mut size = k + k / 8 + 16;
     let most = MOST.min(shared.limits(part).rows);
     while size <= most {
-        let (rows, scores) = ask(shared, part, query, near, filter, at, size).await?;
+        let (rows, scores) = ask(shared, part, query, near, filter, at, k, size).await?;
         if rows.len() < size {
             return Ok(rows);
         }
@@ -88,7 +91,9 @@ async fn exactly(shared: &Shared, part: &Part, query: &SubQuery, near: &NearQuer
     walk(shared, part, query, near, filter, k).await
 }
 
-/// One search by the server: the rows with their true scores, and the server's scores in its order.
+/// One search by the server for `size` rows of which the first `k` matter: the rows with their scores, and the server's scores
+/// in its order.
+#[allow(clippy::too_many_arguments, reason = "what a search is made of, and how far it goes")]
 async fn ask(
     shared: &Shared,
     part: &Part,
@@ -96,10 +101,11 @@ async fn ask(
     near: &NearQuery,
     filter: &Json,
     at: &str,
+    k: usize,
     size: usize,
 ) -> Result<(Vec<Scored>, Vec<f64>)> {
     let column = part.columns.get(near.column);
-    let body = json!({
+    let mut body = json!({
         "size": size,
         "knn": {
             "field": at,
@@ -108,13 +114,40 @@ async fn ask(
             "num_candidates": size.max(candidates(column)).min(MOST),
             "filter": filter,
         },
-        "_source": source_of(part, &with_vector(query, near)),
+        "_source": source_of(part, &query.columns),
         "track_total_hits": false,
     });
-    let found = shared.api.search(&part.table, &body, shared.api.http.deadline()).await?;
-    let scores = found.hits.hits.iter().map(|hit| hit.score.unwrap_or_default()).collect();
-    let rows = found.hits.hits.into_iter().map(|hit| scored(part, query, near, hit)).collect::<Result<Vec<_>>>()?;
+    let told = |hit: &super::api::Hit| hit.score.unwrap_or_default();
+    if near.metric == Metric::Cosine && k <= FEW {
+        if query.columns.is_empty() {
+            // `_source` holds the vectors, and is not even opened then.
+            body["_source"] = false.into();
+            body["docvalue_fields"] = json!([VERSION]);
+        }
+        let hits = shared.api.search(&part.table, &body, shared.api.http.deadline()).await?.hits.hits;
+        let scores: Vec<f64> = hits.iter().map(told).collect();
+        if are_apart(&scores, k) {
+            let rows = hits.into_iter().map(|hit| by_told_cosine(part, query, hit)).collect::<Result<_>>()?;
+            return Ok((rows, scores));
+        }
+    }
+    body["_source"] = source_of(part, &with_vector(query, near)).into();
+    let hits = shared.api.search(&part.table, &body, shared.api.http.deadline()).await?.hits.hits;
+    let scores = hits.iter().map(told).collect();
+    let rows = hits.into_iter().map(|hit| scored(part, query, near, hit)).collect::<Result<Vec<_>>>()?;
     Ok((rows.into_iter().flatten().collect(), scores))
+}
+
+/// Whether the server's scores leave no doubt of which rows are the first `k`, and in which order.
+fn are_apart(scores: &[f64], k: usize) -> bool {
+    scores.windows(2).take(k).all(|two| two[0] - two[1] > BLUR * two[0].abs())
+}
+
+/// A hit with the score that the server tells of it: half of one more than the cosine.
+fn by_told_cosine(part: &Part, query: &SubQuery, hit: super::api::Hit) -> Result<Scored> {
+    let score = (hit.score.unwrap_or_default() * 2.0 - 1.0).clamp(-1.0, 1.0) + 0.0;
+    let version = hit.fields.version.first().copied().unwrap_or(hit.source.hb.version);
+    Ok(Scored { id: Id::from(hit.id), version, score, values: hit.source.values(part, &query.columns)? })
 }
 
 /// How many candidates each shard keeps for a search.
