@@ -403,6 +403,10 @@ impl Dialect for MySqlDialect {
         json::path_test(sql, self, term, path, condition)
     }
 
+    fn ranks(&self, column: &Column) -> bool {
+        self.vectors.is_some() && column.placement == Placement::VectorIndex
+    }
+
     fn score(&self, sql: &mut Sql<'_>, term: &Term<'_>, near: &NearQuery) -> Result<()> {
         match self.vectors {
             Some(vectors) => vectors.score(sql, term, near),

@@ -303,6 +303,10 @@ impl Dialect for PostgresDialect {
         json::path_test(sql, term, path, condition)
     }
 
+    fn ranks(&self, column: &Column) -> bool {
+        self.vectors && column.placement == Placement::VectorIndex
+    }
+
     fn score(&self, sql: &mut Sql<'_>, term: &Term<'_>, near: &NearQuery) -> Result<()> {
         if !self.vectors {
             return Err(unsupported(self.kind(), "vector search", term));

@@ -265,6 +265,12 @@ pub trait Dialect: Send + Sync + 'static {
         Err(unsupported(self.kind(), "a JSON path", term))
     }
 
+    /// Whether [`score`](Dialect::score) takes a column. Where it does not, rows are ranked outside of the engine.
+    fn ranks(&self, column: &Column) -> bool {
+        let _ = column;
+        true
+    }
+
     /// Writes the score of a vector column, higher is better.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use crate::types::Value;
 pub fn plan(dialect: &dyn Dialect, part: &Part, wanted: &SubQuery) -> Pushdown {
     let taken = takes(dialect, part, wanted);
     let mut asked = SubQuery { filter: taken.taken.clone(), ..wanted.clone() };
-    if !taken.remainder.is_all() {
+    if !taken.order || !taken.near {
         asked.order.clear();
         asked.limit = None;
         asked.offset = 0;
@@ -25,8 +25,10 @@ pub fn plan(dialect: &dyn Dialect, part: &Part, wanted: &SubQuery) -> Pushdown {
 /// What a dialect takes of a sub-query, without a text.
 pub fn takes(dialect: &dyn Dialect, part: &Part, wanted: &SubQuery) -> Pushdown {
     let takes = |f: &Filter| f.all_tests(|test| dialect.takes(part, test));
+    let ranks = |near: &NearQuery| part.columns.get(near.column).is_some_and(|column| dialect.ranks(column));
     if takes(&wanted.filter) {
-        return Pushdown::everything(wanted, "");
+        let whole = wanted.near.as_ref().is_none_or(ranks);
+        return Pushdown { order: whole, limit: whole, near: whole, ..Pushdown::everything(wanted, "") };
     }
     let (taken, remainder) = split_conjunction(&wanted.filter, &takes);
     Pushdown { taken, remainder, order: false, limit: false, near: false, text: String::new() }
