@@ -3,7 +3,7 @@
 //! A Pinecone index has one length of vectors and one metric, so there is one index for each that is used, named
 //! `<prefix>-<length>-<metric>` and made when it is first needed; and `<prefix>-2-cosine` for what has no vector and for the
 //! manifests. A part is one namespace, and one more for each vector field after the first. Rows, nulls, filters and pages
-//! are as `backends/metadata` says, with what is Pinecone's own in `docs/decisions/0023-pinecone.md`.
+//! are as `backends/metadata` says, with what is Pinecone's own in `docs/decisions/0028-pinecone.md`.
 //!
 //! **Pinecone is eventually consistent.** A write answers before it is readable. This connection notes what it wrote and
 //! waits before it reads there again ([`Freshness`]); others see it a moment later.
