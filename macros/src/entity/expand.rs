@@ -47,6 +47,7 @@ pub fn expand(model: &EntityModel) -> TokenStream {
     });
     let writable = (!model.read_only).then(|| {
         quote! {
+            #[diagnostic::do_not_recommend]
             #[automatically_derived]
             impl #impl_generics __hb::Writable for #entity #where_clause {}
         }
