@@ -1,0 +1,136 @@
+//! Near with a filter whose field lies on SQLite: ours beside the two ways to do it by hand.
+
+use std::path::Path;
+
+use heavenbase::prelude::*;
+
+use crate::race::{Contender, race, tell};
+use crate::raw::{Among, Client};
+use crate::rows::{Rows, id};
+use crate::{Failed, K, ROUNDS, part_of};
+
+/// The side of SQLite by hand.
+struct Numbers {
+    connection: rusqlite::Connection,
+    table: String,
+}
+
+impl Numbers {
+    fn open(file: &Path, table: &str) -> Result<Numbers, Failed> {
+        Ok(Numbers { connection: rusqlite::Connection::open(file)?, table: table.to_owned() })
+    }
+
+    fn below(&self, below: i64) -> Result<Vec<String>, Failed> {
+        let mut statement = self.connection.prepare_cached(&format!("SELECT object_id FROM \"{}\" WHERE rank < ?1", self.table))?;
+        Ok(statement.query_map([below], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
+    fn kept(&self, below: i64, ids: &[String]) -> Result<Vec<String>, Failed> {
+        let text = format!("SELECT object_id FROM \"{}\" WHERE rank < ?1 AND object_id IN (SELECT value FROM json_each(?2))", self.table);
+        let mut statement = self.connection.prepare_cached(&text)?;
+        Ok(statement.query_map(rusqlite::params![below, serde_json::to_string(ids)?], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+}
+
+/// The ids that match first, then the nearest among them.
+async fn pushed(numbers: &Numbers, client: &Client, target: &[f32], below: i64) -> Result<Vec<String>, Failed> {
+    let ids = numbers.below(below)?;
+    Ok(client.nearest(target, K, Among::Ids(&ids)).await?.into_iter().map(|(id, _)| id).collect())
+}
+
+/// The nearest first, more than are wanted, then those of them that match; more again until there are enough.
+async fn over_fetched(numbers: &Numbers, client: &Client, target: &[f32], below: i64, all: usize) -> Result<Vec<String>, Failed> {
+    let most = all.min(10_000);
+    let mut k = (K * all * 3 / 2 / below as usize + 16).min(most);
+    loop {
+        let hits: Vec<String> = client.nearest(target, k, Among::All).await?.into_iter().map(|(id, _)| id).collect();
+        let kept: std::collections::HashSet<String> = numbers.kept(below, &hits)?.into_iter().collect();
+        if kept.len() >= K || k == most {
+            return Ok(hits.into_iter().filter(|id| kept.contains(id)).take(K).collect());
+        }
+        k = (k * 4).min(most);
+    }
+}
+
+macro_rules! beside {
+    ($layout:ident, $entity:ident, $kind:ident, $most_pushed:literal) => {
+        #[derive(Layout)]
+        pub struct $layout {
+            #[layout(default)]
+            pub main: Sqlite,
+            pub vectors: $kind,
+        }
+
+        #[derive(Entity, Clone, Debug)]
+        #[entity(layout = $layout, name = "bench_split")]
+        pub struct $entity {
+            object_id: Id,
+            #[store(to = "main", index)]
+            rank: i64,
+            #[store(to = "vectors", metric = "cosine", index = hnsw)]
+            embedding: Vector<384>,
+        }
+
+        impl $entity {
+            /// Fills both backends, and measures.
+            pub async fn measure(name: &str, url: &str, rows: &Rows, vectors: $kind) -> Result<(), Failed> {
+                let directory = tempfile::tempdir()?;
+                let file = directory.path().join("numbers.db");
+                let ws = Workspace::open_as("bench", $layout { main: Sqlite::file(&file), vectors }).await?;
+                ws.register::<$entity>().await?;
+                ws.drop::<$entity>().await?;
+                ws.register::<$entity>().await?;
+                for start in (0..rows.vectors.len()).step_by(2_000) {
+                    let row = |row: usize| -> Result<$entity, Failed> {
+                        let embedding = Vector::try_from(rows.vectors[row].clone())?;
+                        Ok($entity { object_id: Id::from(id(row)), rank: rows.rank[row], embedding })
+                    };
+                    let chunk: Vec<_> = (start..rows.vectors.len().min(start + 2_000)).map(row).collect::<Result<_, _>>()?;
+                    ws.upsert_many(&chunk).await?;
+                }
+                ws.refresh::<$entity>().await?;
+                let numbers = Numbers::open(&file, &part_of::<$entity>(&ws, "main")?.table)?;
+                let table = part_of::<$entity>(&ws, "vectors")?.table.clone();
+                let client = Client::connect(ws.kind("vectors").ok_or("no kind")?, url, &table).await?;
+                let all = rows.vectors.len();
+                for percent in [50.0, 10.0, 1.0, 0.1] {
+                    let below = rows.below(percent);
+                    let targets = rows.targets(ROUNDS / 2 + 2);
+                    let best: Vec<Vec<String>> = targets.iter().map(|target| rows.best(target, below)).collect();
+                    let (ws, client, numbers, targets) = (&ws, &client, &numbers, &targets);
+                    let mut contenders = vec![
+                        Contender {
+                            name: "ours",
+                            run: Box::new(move |at| {
+                                Box::pin(async move {
+                                    let vector = Vector::<384>::try_from(targets[at].clone())?;
+                                    let query = ws.query::<$entity>().filter($entity::RANK.lt(below));
+                                    let found =
+                                        query.near($entity::EMBEDDING, &vector, K).select(($entity::OBJECT_ID, SCORE)).all().await?;
+                                    Ok(found.into_iter().map(|(id, _)| id.as_str().to_owned()).collect())
+                                })
+                            }),
+                        },
+                        Contender {
+                            name: "over-fetched",
+                            run: Box::new(move |at| Box::pin(over_fetched(numbers, client, &targets[at], below, all))),
+                        },
+                    ];
+                    if below <= $most_pushed {
+                        let run = move |at: usize| -> crate::race::Found<'_> { Box::pin(pushed(numbers, client, &targets[at], below)) };
+                        contenders.push(Contender { name: "pushed", run: Box::new(run) });
+                    }
+                    let runs = race(&contenders, &best).await?;
+                    tell(&format!("{name}, filter elsewhere {percent}%"), &contenders, &runs);
+                }
+                ws.drop::<$entity>().await?;
+                Ok(())
+            }
+        }
+    };
+}
+
+// How many ids each takes at once: as many as are sent, the terms of an index, the parameters of the store under it.
+beside!(PgBeside, PgSplit, PgVector, 1_000_000);
+beside!(ElasticBeside, ElasticSplit, Elasticsearch, 10_000);
+beside!(ChromaBeside, ChromaSplit, Chroma, 1_000_000);

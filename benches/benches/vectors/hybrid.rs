@@ -1,0 +1,97 @@
+//! A hybrid beside each of its searches alone.
+
+use heavenbase::prelude::*;
+use heavenbase::query::{matching, near};
+
+use crate::race::{Contender, race, tell};
+use crate::rows::{Rows, id};
+use crate::{Failed, K, ROUNDS};
+
+/// Words to look for: some in many texts, some in few.
+const TEXTS: &[&str] = &["the", "small", "genus", "made of", "plant", "capable of", "in the", "tropical american"];
+
+macro_rules! hybrid {
+    ($layout:ident { $($backend:ident: $kind:ident),+ }, $entity:ident, $words:tt, $vectors:tt) => {
+        #[derive(Layout)]
+        pub struct $layout {
+            $(pub $backend: $kind,)+
+        }
+
+        #[derive(Entity, Clone, Debug)]
+        #[entity(layout = $layout, name = "bench_hybrid", owner = $words)]
+        pub struct $entity {
+            object_id: Id,
+            #[store(to = $words, as = InvertedIndex)]
+            gloss: String,
+            #[store(to = $vectors, metric = "cosine", index = hnsw)]
+            embedding: Vector<384>,
+        }
+
+        impl $entity {
+            /// Fills the backends, and measures.
+            pub async fn measure(name: &str, rows: &Rows, layout: $layout) -> Result<(), Failed> {
+                let ws = Workspace::open_as("bench", layout).await?;
+                ws.register::<$entity>().await?;
+                ws.drop::<$entity>().await?;
+                ws.register::<$entity>().await?;
+                for start in (0..rows.vectors.len()).step_by(2_000) {
+                    let row = |row: usize| -> Result<$entity, Failed> {
+                        let embedding = Vector::try_from(rows.vectors[row].clone())?;
+                        Ok($entity { object_id: Id::from(id(row)), gloss: rows.glosses[row].clone(), embedding })
+                    };
+                    let chunk: Vec<_> = (start..rows.vectors.len().min(start + 2_000)).map(row).collect::<Result<_, _>>()?;
+                    ws.upsert_many(&chunk).await?;
+                }
+                ws.refresh::<$entity>().await?;
+                let targets = rows.targets(ROUNDS / 2 + 2);
+                for text in TEXTS {
+                    let count = ws.query::<$entity>().filter($entity::GLOSS.matches(*text)).count().await?;
+                    let (ws, targets) = (&ws, &targets);
+                    let ids = |found: Vec<(Id, Score)>| found.into_iter().map(|(id, _)| id.as_str().to_owned()).collect();
+                    let contenders = [
+                        Contender {
+                            name: "hybrid",
+                            run: Box::new(move |at| {
+                                Box::pin(async move {
+                                    let vector = Vector::<384>::try_from(targets[at].clone())?;
+                                    let searches = [near($entity::EMBEDDING, &vector), matching($entity::GLOSS, *text)];
+                                    let found = ws.query::<$entity>().hybrid(searches, K);
+                                    Ok(ids(found.select(($entity::OBJECT_ID, SCORE)).all().await?))
+                                })
+                            }),
+                        },
+                        Contender {
+                            name: "near",
+                            run: Box::new(move |at| {
+                                Box::pin(async move {
+                                    let vector = Vector::<384>::try_from(targets[at].clone())?;
+                                    let found = ws.query::<$entity>().near($entity::EMBEDDING, &vector, K);
+                                    Ok(ids(found.select(($entity::OBJECT_ID, SCORE)).all().await?))
+                                })
+                            }),
+                        },
+                        Contender {
+                            name: "matching",
+                            run: Box::new(move |_| {
+                                Box::pin(async move {
+                                    let found = ws.query::<$entity>().matching($entity::GLOSS, *text, K);
+                                    Ok(ids(found.select(($entity::OBJECT_ID, SCORE)).all().await?))
+                                })
+                            }),
+                        },
+                    ];
+                    let runs = race(&contenders, &vec![Vec::new(); targets.len()]).await?;
+                    tell(&format!("{name}, \"{text}\" in {count}"), &contenders, &runs);
+                    let slower = runs[1].median.max(runs[2].median);
+                    println!("  {:.2} x the slower one", runs[0].median.as_secs_f64() / slower.as_secs_f64());
+                }
+                ws.drop::<$entity>().await?;
+                Ok(())
+            }
+        }
+    };
+}
+
+hybrid!(InElastic { main: Elasticsearch }, ElasticHybrid, "main", "main");
+hybrid!(InPg { main: PgVector }, PgHybrid, "main", "main");
+hybrid!(Across { words: Elasticsearch, vectors: PgVector }, AcrossHybrid, "words", "vectors");

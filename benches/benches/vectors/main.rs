@@ -1,0 +1,96 @@
+//! Vector searches on servers, beside what a client would send by hand, in one process on one table: near with a filter on one
+//! backend, near with a filter on another, and hybrids beside each of their searches. Recall is printed beside the time, for a
+//! faster search that finds less is none.
+//!
+//! `HEAVENBASE_TEST_PGVECTOR=… HEAVENBASE_TEST_ELASTICSEARCH=… HEAVENBASE_TEST_CHROMA=… HEAVENBASE_TEST_SYNSETS=….npy cargo bench
+//! -p heavenbase-benches --features vectors --bench vectors -- [alone|elsewhere|hybrid] [pgvector|elasticsearch|chroma]`
+#![allow(clippy::print_stdout, missing_docs)]
+
+mod alone;
+mod elsewhere;
+mod hybrid;
+mod race;
+mod raw;
+mod rows;
+
+use std::sync::Arc;
+
+use heavenbase::backends::elasticsearch::Refresh;
+use heavenbase::prelude::*;
+use heavenbase::query::Entity as _;
+use heavenbase::schema::{Binding, Part, Routing};
+
+use alone::{ChromaGloss, ElasticFlat, ElasticGloss, PgGloss};
+use elsewhere::{ChromaSplit, ElasticSplit, PgSplit};
+use hybrid::{Across, AcrossHybrid, ElasticHybrid, InElastic, InPg, PgHybrid};
+
+pub type Failed = Box<dyn std::error::Error>;
+
+pub const LENGTH: usize = 384;
+pub const ROUNDS: usize = 60;
+pub const K: usize = 10;
+
+/// What lies of an entity on a backend.
+pub fn part_of<E: Entity>(ws: &Workspace<E::Layout>, backend: &str) -> Result<Arc<Part>, Failed> {
+    let named = ["main", "vectors", "words"].into_iter();
+    let bindings: Vec<Binding> = named.filter_map(|name| Some(Binding { name, kind: ws.kind(name)?, driver: ws.driver(name)? })).collect();
+    let routing = Routing::new(E::SCHEMA, &"bench".into(), bindings[0].name, &bindings)?;
+    Ok(routing.parts.iter().find(|part| part.backend == backend).ok_or("no part")?.clone())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Failed> {
+    let chosen: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let (subjects, kinds) = (["alone", "elsewhere", "hybrid"], ["pgvector", "elasticsearch", "chroma"]);
+    let wanted = |name: &str, among: [&str; 3]| chosen.iter().all(|c| !among.contains(&c.as_str()) || c == name);
+    let address = |kind: &str| {
+        if !wanted(kind, kinds) {
+            return None;
+        }
+        let variable = format!("HEAVENBASE_TEST_{}", kind.to_uppercase());
+        let found = std::env::var(&variable).ok();
+        if found.is_none() {
+            println!("not run: {variable} is not set");
+        }
+        found
+    };
+    let rows = rows::rows()?;
+    let elastic = |url: &str| Elasticsearch::url(url).refresh(Refresh::BeforeSearch);
+    let (pg, es, chroma) = (address("pgvector"), address("elasticsearch"), address("chroma"));
+    if wanted("alone", subjects) {
+        if let Some(url) = &pg {
+            PgGloss::measure("pgvector hnsw", url, &rows, PgVector::url(url)).await?;
+        }
+        if let Some(url) = &es {
+            ElasticGloss::measure("elasticsearch hnsw", url, &rows, elastic(url)).await?;
+            ElasticFlat::measure("elasticsearch flat", url, &rows, elastic(url)).await?;
+        }
+        if let Some(url) = &chroma {
+            ChromaGloss::measure("chroma", url, &rows, Chroma::url(url)).await?;
+        }
+    }
+    if wanted("elsewhere", subjects) {
+        if let Some(url) = &pg {
+            PgSplit::measure("pgvector", url, &rows, PgVector::url(url)).await?;
+        }
+        if let Some(url) = &es {
+            ElasticSplit::measure("elasticsearch", url, &rows, elastic(url)).await?;
+        }
+        if let Some(url) = &chroma {
+            ChromaSplit::measure("chroma", url, &rows, Chroma::url(url)).await?;
+        }
+    }
+    if wanted("hybrid", subjects) {
+        if let Some(url) = &pg {
+            PgHybrid::measure("pgvector", &rows, InPg { main: PgVector::url(url) }).await?;
+        }
+        if let Some(url) = &es {
+            ElasticHybrid::measure("elasticsearch", &rows, InElastic { main: elastic(url) }).await?;
+        }
+        if let (Some(pg), Some(es)) = (&pg, &es) {
+            let across = Across { words: elastic(es), vectors: PgVector::url(pg) };
+            AcrossHybrid::measure("elasticsearch and pgvector", &rows, across).await?;
+        }
+    }
+    Ok(())
+}
