@@ -83,3 +83,4 @@ on!(OnPg, PgGloss, PgVector, hnsw);
 on!(OnElastic, ElasticGloss, Elasticsearch, hnsw);
 on!(OnElasticFlat, ElasticFlat, Elasticsearch, flat);
 on!(OnChroma, ChromaGloss, Chroma, hnsw);
+on!(OnMilvus, MilvusGloss, Milvus, hnsw);

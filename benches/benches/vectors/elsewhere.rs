@@ -134,3 +134,4 @@ macro_rules! beside {
 beside!(PgBeside, PgSplit, PgVector, 1_000_000);
 beside!(ElasticBeside, ElasticSplit, Elasticsearch, 10_000);
 beside!(ChromaBeside, ChromaSplit, Chroma, 1_000_000);
+beside!(MilvusBeside, MilvusSplit, Milvus, 10_000);

@@ -2,13 +2,14 @@
 //! backend, near with a filter on another, and hybrids beside each of their searches. Recall is printed beside the time, for a
 //! faster search that finds less is none.
 //!
-//! `HEAVENBASE_TEST_PGVECTOR=… HEAVENBASE_TEST_ELASTICSEARCH=… HEAVENBASE_TEST_CHROMA=… HEAVENBASE_TEST_SYNSETS=….npy cargo bench
-//! -p heavenbase-benches --features vectors --bench vectors -- [alone|elsewhere|hybrid] [pgvector|elasticsearch|chroma]`
+//! `HEAVENBASE_TEST_PGVECTOR=… HEAVENBASE_TEST_ELASTICSEARCH=… HEAVENBASE_TEST_CHROMA=… HEAVENBASE_TEST_MILVUS=…
+//! HEAVENBASE_TEST_SYNSETS=….npy cargo bench -p heavenbase-benches --features vectors --bench vectors -- [alone|elsewhere|hybrid] [pgvector|elasticsearch|chroma|milvus]`
 #![allow(clippy::print_stdout, missing_docs)]
 
 mod alone;
 mod elsewhere;
 mod hybrid;
+mod milvus;
 mod race;
 mod raw;
 mod rows;
@@ -20,8 +21,8 @@ use heavenbase::prelude::*;
 use heavenbase::query::Entity as _;
 use heavenbase::schema::{Binding, Part, Routing};
 
-use alone::{ChromaGloss, ElasticFlat, ElasticGloss, PgGloss};
-use elsewhere::{ChromaSplit, ElasticSplit, PgSplit};
+use alone::{ChromaGloss, ElasticFlat, ElasticGloss, MilvusGloss, PgGloss};
+use elsewhere::{ChromaSplit, ElasticSplit, MilvusSplit, PgSplit};
 use hybrid::{Across, AcrossHybrid, ElasticHybrid, InElastic, InPg, PgHybrid};
 
 pub type Failed = Box<dyn std::error::Error>;
@@ -41,10 +42,10 @@ pub fn part_of<E: Entity>(ws: &Workspace<E::Layout>, backend: &str) -> Result<Ar
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failed> {
     let chosen: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let (subjects, kinds) = (["alone", "elsewhere", "hybrid"], ["pgvector", "elasticsearch", "chroma"]);
-    let wanted = |name: &str, among: [&str; 3]| chosen.iter().all(|c| !among.contains(&c.as_str()) || c == name);
+    let (subjects, kinds) = (["alone", "elsewhere", "hybrid"], ["pgvector", "elasticsearch", "chroma", "milvus"]);
+    let wanted = |name: &str, among: &[&str]| chosen.iter().all(|c| !among.contains(&c.as_str()) || c == name);
     let address = |kind: &str| {
-        if !wanted(kind, kinds) {
+        if !wanted(kind, &kinds) {
             return None;
         }
         let variable = format!("HEAVENBASE_TEST_{}", kind.to_uppercase());
@@ -56,8 +57,8 @@ async fn main() -> Result<(), Failed> {
     };
     let rows = rows::rows()?;
     let elastic = |url: &str| Elasticsearch::url(url).refresh(Refresh::BeforeSearch);
-    let (pg, es, chroma) = (address("pgvector"), address("elasticsearch"), address("chroma"));
-    if wanted("alone", subjects) {
+    let (pg, es, chroma, milvus) = (address("pgvector"), address("elasticsearch"), address("chroma"), address("milvus"));
+    if wanted("alone", &subjects) {
         if let Some(url) = &pg {
             PgGloss::measure("pgvector hnsw", url, &rows, PgVector::url(url)).await?;
         }
@@ -68,8 +69,11 @@ async fn main() -> Result<(), Failed> {
         if let Some(url) = &chroma {
             ChromaGloss::measure("chroma", url, &rows, Chroma::url(url)).await?;
         }
+        if let Some(url) = &milvus {
+            MilvusGloss::measure("milvus", url, &rows, Milvus::url(url)).await?;
+        }
     }
-    if wanted("elsewhere", subjects) {
+    if wanted("elsewhere", &subjects) {
         if let Some(url) = &pg {
             PgSplit::measure("pgvector", url, &rows, PgVector::url(url)).await?;
         }
@@ -79,8 +83,11 @@ async fn main() -> Result<(), Failed> {
         if let Some(url) = &chroma {
             ChromaSplit::measure("chroma", url, &rows, Chroma::url(url)).await?;
         }
+        if let Some(url) = &milvus {
+            MilvusSplit::measure("milvus", url, &rows, Milvus::url(url)).await?;
+        }
     }
-    if wanted("hybrid", subjects) {
+    if wanted("hybrid", &subjects) {
         if let Some(url) = &pg {
             PgHybrid::measure("pgvector", &rows, InPg { main: PgVector::url(url) }).await?;
         }

@@ -8,6 +8,7 @@ use sqlx::postgres::{PgArgumentBuffer, PgPool, PgPoolOptions, PgTypeInfo};
 use sqlx::{AssertSqlSafe, Postgres, Row};
 
 use crate::Failed;
+use crate::milvus::Collection;
 
 /// Which rows a search is among.
 #[derive(Clone, Copy)]
@@ -22,6 +23,7 @@ pub enum Client {
     Pg { pool: PgPool, table: String },
     Elastic { http: reqwest::Client, url: String },
     Chroma { http: reqwest::Client, url: String },
+    Milvus(Collection),
 }
 
 /// A vector as pgvector takes it in binary.
@@ -60,6 +62,7 @@ impl Client {
                 Ok(Client::Pg { pool, table: table.to_owned() })
             }
             "elasticsearch" => Ok(Client::Elastic { http: http()?, url: format!("{url}/{table}/_search") }),
+            "milvus" => Ok(Client::Milvus(Collection::connect(url, table)?)),
             _ => {
                 let http = http()?;
                 let base = format!("{url}/api/v2/tenants/default_tenant/databases/default_database/collections");
@@ -102,6 +105,7 @@ impl Client {
                 let hits = answer["hits"]["hits"].as_array().ok_or("no hits")?;
                 Ok(hits.iter().filter_map(|hit| Some((hit["_id"].as_str()?.to_owned(), hit["_score"].as_f64()?))).collect())
             }
+            Client::Milvus(collection) => collection.nearest(target, k, among).await,
             Client::Chroma { http, url } => {
                 let mut body = json!({ "query_embeddings": [target], "n_results": k, "include": ["distances"] });
                 match among {
