@@ -57,7 +57,7 @@ impl Client {
         match kind {
             "pgvector" => {
                 let pool = PgPoolOptions::new().max_connections(1).test_before_acquire(false).connect(url).await?;
-                sqlx::raw_sql("SET hnsw.iterative_scan = strict_order; SET hnsw.ef_search = 100").execute(&pool).await?;
+                sqlx::raw_sql("SET hnsw.iterative_scan = strict_order; SET hnsw.ef_search = 200").execute(&pool).await?;
                 sqlx::raw_sql(AssertSqlSafe(format!("ANALYZE \"{table}\""))).execute(&pool).await?;
                 Ok(Client::Pg { pool, table: table.to_owned() })
             }

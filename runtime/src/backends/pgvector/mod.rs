@@ -31,7 +31,7 @@ pub struct PgVector {
 
 impl From<Options> for PgVector {
     fn from(options: Options) -> Self {
-        PgVector { options, ef_search: 100, probes: 10, max_scan_tuples: 20_000 }
+        PgVector { options, ef_search: 200, probes: 10, max_scan_tuples: 20_000 }
     }
 }
 
@@ -41,7 +41,8 @@ connection_options!(
 );
 
 impl PgVector {
-    /// How many candidates a search over `hnsw` keeps, 1 to 1,000: 100 when not said. More find more of the nearest.
+    /// How many candidates a search over `hnsw` keeps, 1 to 1,000: 200 when not said. More find more of the nearest:
+    /// with 100, of 384 numbers each, 0.94 of the ten nearest were found under the worst of 120 filters.
     #[must_use]
     pub fn ef_search(mut self, candidates: u32) -> Self {
         self.ef_search = candidates;
