@@ -40,7 +40,7 @@ macro_rules! on {
                 }
                 ws.refresh::<$entity>().await?;
                 let part = part_of::<$entity>(&ws, "main")?;
-                let client = Client::connect(ws.kind("main").ok_or("no kind")?, url, &part.table).await?;
+                let client = Client::connect(ws.driver("main").ok_or("no driver")?.description().kind, url, &part.table).await?;
                 for percent in [100.0, 50.0, 10.0, 1.0, 0.1] {
                     let below = rows.below(percent);
                     let targets = rows.targets(ROUNDS + 2);

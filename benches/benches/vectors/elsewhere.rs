@@ -91,7 +91,7 @@ macro_rules! beside {
                 ws.refresh::<$entity>().await?;
                 let numbers = Numbers::open(&file, &part_of::<$entity>(&ws, "main")?.table)?;
                 let table = part_of::<$entity>(&ws, "vectors")?.table.clone();
-                let client = Client::connect(ws.kind("vectors").ok_or("no kind")?, url, &table).await?;
+                let client = Client::connect(ws.driver("vectors").ok_or("no driver")?.description().kind, url, &table).await?;
                 let all = rows.vectors.len();
                 for percent in [50.0, 10.0, 1.0, 0.1] {
                     let below = rows.below(percent);

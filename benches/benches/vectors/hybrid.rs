@@ -11,10 +11,10 @@ use crate::{Failed, K, ROUNDS};
 const TEXTS: &[&str] = &["the", "small", "genus", "made of", "plant", "capable of", "in the", "tropical american"];
 
 macro_rules! hybrid {
-    ($layout:ident { $($backend:ident: $kind:ident),+ }, $entity:ident, $words:tt, $vectors:tt) => {
+    ($layout:ident { $($(#[$meta:meta])* $backend:ident: $kind:ident),+ }, $entity:ident, $words:tt, $vectors:tt) => {
         #[derive(Layout)]
         pub struct $layout {
-            $(pub $backend: $kind,)+
+            $($(#[$meta])* pub $backend: $kind,)+
         }
 
         #[derive(Entity, Clone, Debug)]
@@ -94,4 +94,13 @@ macro_rules! hybrid {
 
 hybrid!(InElastic { main: Elasticsearch }, ElasticHybrid, "main", "main");
 hybrid!(InPg { main: PgVector }, PgHybrid, "main", "main");
-hybrid!(Across { words: Elasticsearch, vectors: PgVector }, AcrossHybrid, "words", "vectors");
+hybrid!(
+    Across {
+        #[layout(default)]
+        words: Elasticsearch,
+        vectors: PgVector
+    },
+    AcrossHybrid,
+    "words",
+    "vectors"
+);

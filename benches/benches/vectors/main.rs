@@ -18,7 +18,6 @@ use std::sync::Arc;
 
 use heavenbase::backends::elasticsearch::Refresh;
 use heavenbase::prelude::*;
-use heavenbase::query::Entity as _;
 use heavenbase::schema::{Binding, Part, Routing};
 
 use alone::{ChromaGloss, ElasticFlat, ElasticGloss, MilvusGloss, PgGloss};
@@ -34,7 +33,11 @@ pub const K: usize = 10;
 /// What lies of an entity on a backend.
 pub fn part_of<E: Entity>(ws: &Workspace<E::Layout>, backend: &str) -> Result<Arc<Part>, Failed> {
     let named = ["main", "vectors", "words"].into_iter();
-    let bindings: Vec<Binding> = named.filter_map(|name| Some(Binding { name, kind: ws.kind(name)?, driver: ws.driver(name)? })).collect();
+    let bindings = named.filter_map(|name| {
+        let driver = ws.driver(name)?;
+        Some(Binding { name, kind: driver.description().kind, driver })
+    });
+    let bindings: Vec<Binding> = bindings.collect();
     let routing = Routing::new(E::SCHEMA, &"bench".into(), bindings[0].name, &bindings)?;
     Ok(routing.parts.iter().find(|part| part.backend == backend).ok_or("no part")?.clone())
 }
