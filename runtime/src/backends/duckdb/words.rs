@@ -2,13 +2,13 @@
 //! U+0001 around each, which no word holds. They are the words of [`types::words`](crate::types::words); DuckDB's own full
 //! text search stems, drops stop words, and is built by hand over the whole table.
 
+use crate::backends::sql::ddl;
 use crate::schema::Column;
 use crate::types::{Value, words};
 
 /// The name of the column that holds the words. No field's column has such a name.
 pub(super) fn name(column: &Column) -> String {
-    let digest = blake3::hash(column.physical.as_bytes()).to_hex();
-    format!("_hb_words_{}", &digest[..16])
+    ddl::beside_name(column, "words")
 }
 
 /// The words of a value as they are stored.

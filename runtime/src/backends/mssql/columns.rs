@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use super::codec;
 use super::dialect::MssqlDialect;
+use crate::backends::sql::shadow::digest_bytes;
 use crate::backends::sql::{Dialect, Sql, Statement, children, ddl};
 use crate::capability::Placement;
 use crate::schema::{Column, Part, VERSION_COLUMN};
-use crate::types::{LogicalType, Value, canonical_key};
+use crate::types::{LogicalType, Value};
 
 /// Most dimensions of a vector that the server searches.
 pub(super) const DIMENSIONS: u32 = 1_998;
@@ -30,10 +31,7 @@ pub(super) enum Beside {
 /// The columns beside one, each with its name.
 pub(super) fn beside(dialect: &MssqlDialect, part: &Part, position: usize) -> Vec<(Beside, String)> {
     let Some(column) = part.columns.get(position).filter(|_| !part.is_mapped()) else { return Vec::new() };
-    let name = |what: &str| {
-        let digest = blake3::hash(column.physical.as_bytes()).to_hex();
-        format!("_hb_{what}_{}", &digest[..16])
-    };
+    let name = |what: &str| ddl::beside_name(column, what);
     match column.logical {
         LogicalType::Json => vec![(Beside::Digest, name("json"))],
         LogicalType::Text { .. } | LogicalType::Bytes if is_unique(part, position) => vec![(Beside::Key, name("key"))],
@@ -59,11 +57,7 @@ impl Beside {
     pub(super) fn value(self, value: &Value) -> Value {
         let digest = |bytes: &[u8]| Value::Bytes(Box::from(*blake3::hash(bytes).as_bytes()));
         match (self, value) {
-            (Beside::Digest, Value::Json(_)) => {
-                let mut key = Vec::new();
-                canonical_key(value, &mut key);
-                digest(&key)
-            }
+            (Beside::Digest, Value::Json(_)) => digest_bytes(value),
             (Beside::Key, Value::Text(text)) => digest(text.as_bytes()),
             (Beside::Key, Value::Bytes(bytes)) => digest(bytes),
             (Beside::Searched, Value::Vector(numbers)) => Value::Text(vector_text(numbers)),

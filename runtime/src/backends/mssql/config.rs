@@ -71,7 +71,7 @@ const WHO: &str = "SELECT CAST(SERVERPROPERTY('ProductVersion') AS NVARCHAR(128)
 pub(super) async fn open(options: Options) -> Result<Arc<dyn Driver>> {
     let pool = Pool::new(configuration(&options)?, &options.pool);
     let mut session = pool.take(Phase::Connect).await?;
-    let answer = session.run(&Statement { text: WHO.to_owned(), values: Vec::new() }, Phase::Connect).await?;
+    let answer = session.run(&Statement::plain(WHO), Phase::Connect).await?;
     drop(session);
     let (version, level) = match answer.rows.into_iter().next().as_deref() {
         Some([Value::Text(version), Value::Int(level)]) => (version.clone(), *level),

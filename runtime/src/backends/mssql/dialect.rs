@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use super::columns::{self, Beside};
 use super::text;
 use crate::backends::sql::decimal::{Bound, bound, possible};
+use crate::backends::sql::shadow::digest_bytes;
 use crate::backends::sql::{Comparison, Dialect, HasTest, Sql, Statement, Term, TextTest, children, list, quote_with, unsupported};
 use crate::capability::Placement;
 use crate::driver::{AggregateFunction, NearQuery, native_only};
@@ -67,7 +68,7 @@ impl MssqlDialect {
             Condition::IContains(_) | Condition::ILike(_) | Condition::Regex(_) => return false,
             Condition::Matches(_) | Condition::Phrase(_) => return column.is_some_and(|c| c.placement == Placement::InvertedIndex),
             Condition::Has(_) | Condition::HasAny(_) | Condition::HasAll(_) => {
-                return column.is_some_and(|c| c.placement == Placement::SideTable) || takes_items(condition);
+                return column.is_some_and(|c| c.placement == Placement::SideTable) || list::takes(condition, 500, |piece| text::units(piece) <= PIECE);
             }
             // What others wrote has no digest beside it.
             _ => return !part.is_mapped() || !column.is_some_and(|c| matches!(c.logical, LogicalType::Json | LogicalType::List(_))),
@@ -108,19 +109,9 @@ impl MssqlDialect {
         Ok(())
     }
 
-    /// The column in which a vector is searched.
-    fn searched(&self, term: &Term<'_>) -> Option<String> {
-        let position = term.part.columns.iter().position(|column| term.column.is_some_and(|own| std::ptr::eq(own, column)))?;
-        columns::beside(self, term.part, position).into_iter().find(|(what, _)| *what == Beside::Searched).map(|(_, name)| name)
-    }
-}
-
-fn takes_items(condition: &Condition) -> bool {
-    let short = |item: &Value| list::pieces(item).iter().all(|piece| text::units(piece) <= PIECE);
-    match condition {
-        Condition::Has(item) => short(item),
-        Condition::HasAny(items) | Condition::HasAll(items) => items.len() <= 500 && items.iter().all(short),
-        _ => false,
+    /// The column that holds a digest of a term, or a vector as it is searched.
+    fn beside(&self, term: &Term<'_>, wanted: Beside) -> Option<String> {
+        columns::beside(self, term.part, term.position()?).into_iter().find(|(what, _)| *what == wanted).map(|(_, name)| name)
     }
 }
 
@@ -269,33 +260,18 @@ impl Dialect for MssqlDialect {
     }
 
     fn words_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, words: &[String], phrase: bool) -> Result<()> {
-        match term.column.filter(|column| column.placement == Placement::InvertedIndex) {
-            Some(column) => children::words_test(sql, self, term.part, column, words, phrase),
-            None => Err(unsupported(self.kind(), "a word search without the placement InvertedIndex", term)),
-        }
+        children::words_test(sql, self, term, words, phrase)
     }
 
     fn list_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, test: HasTest, items: &[Value]) -> Result<()> {
-        if let Some(column) = term.column.filter(|column| column.placement == Placement::SideTable) {
-            return children::list_test(sql, self, term.part, column, test, items);
-        }
-        self.check_parameters(sql, items.len() * 2)?;
-        sql.push("(");
-        sql.list(items, if test == HasTest::Any { " OR " } else { " AND " }, |sql, item| {
-            sql.push("(");
-            sql.list(list::pieces(item), " OR ", |sql, piece| {
-                sql.push("CHARINDEX(").bind(Value::Text(piece)).push(", CONCAT(N',', SUBSTRING(");
-                term.write_column(sql);
-                sql.push(", 2, LEN(");
-                term.write_column(sql);
-                sql.push(") - 2), N',')) > 0");
-                Ok(())
-            })?;
-            sql.push(")");
-            Ok(())
-        })?;
-        sql.push(")");
-        Ok(())
+        children::list_test(sql, self, term, test, items, |sql, piece| {
+            // The brackets at both ends become commas.
+            sql.push("CHARINDEX(").bind(Value::Text(piece)).push(", CONCAT(N',', SUBSTRING(");
+            term.write_column(sql);
+            sql.push(", 2, LEN(");
+            term.write_column(sql);
+            sql.push(") - 2), N',')) > 0");
+        })
     }
 
     fn list_equal(&self, sql: &mut Sql<'_>, term: &Term<'_>, items: &Value) -> Result<()> {
@@ -327,16 +303,13 @@ impl Dialect for MssqlDialect {
     }
 
     fn json_equal(&self, sql: &mut Sql<'_>, term: &Term<'_>, json: &Json) -> Result<()> {
-        let position = term.part.columns.iter().position(|column| term.column.is_some_and(|own| std::ptr::eq(own, column)));
-        match position.and_then(|position| columns::beside(self, term.part, position).pop()) {
-            Some((what, name)) => drop(sql.push("t.").name(&name).push(" = ").bind(what.value(&Value::Json(Box::new(json.clone()))))),
-            None => return Err(unsupported(self.kind(), "JSON equality", term)),
-        }
+        let Some(name) = self.beside(term, Beside::Digest) else { return Err(unsupported(self.kind(), "JSON equality", term)) };
+        sql.push("t.").name(&name).push(" = ").bind(digest_bytes(&Value::Json(Box::new(json.clone()))));
         Ok(())
     }
 
     fn score(&self, sql: &mut Sql<'_>, term: &Term<'_>, near: &NearQuery) -> Result<()> {
-        let Some(name) = self.searched(term) else { return Err(unsupported(self.kind(), "vector search", term)) };
+        let Some(name) = self.beside(term, Beside::Searched) else { return Err(unsupported(self.kind(), "vector search", term)) };
         sql.push(match near.metric {
             Metric::Cosine => "1.0E0 - VECTOR_DISTANCE('cosine', t.",
             Metric::L2 => "0.0E0 - VECTOR_DISTANCE('euclidean', t.",

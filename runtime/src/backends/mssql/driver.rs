@@ -3,17 +3,16 @@ use std::sync::Arc;
 use super::core::Core;
 use super::dialect::MssqlDialect;
 use super::pool::{Client, Pool};
-use super::write::plain;
 use super::{ensure, raw, write};
 use crate::backends::network::Pages;
-use crate::backends::sql::session::Sessions;
-use crate::backends::sql::{aggregate, children, estimate, select};
+use crate::backends::sql::session::{Sessions, no_server};
+use crate::backends::sql::{Statement, aggregate, children, estimate, select};
 use crate::capability::{Operation, Placement};
 use crate::driver::{
     Aggregate, Description, Driver, Ensured, Group, Narrowed, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply,
     SubQuery, WriteBatch, WriteReport,
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::filter::Filter;
 use crate::schema::{Naming, Part};
 use crate::types::Id;
@@ -60,7 +59,7 @@ impl MssqlDriver {
     pub async fn connection(&self) -> Result<Client> {
         match &self.pool {
             Some(pool) => pool.connect().await,
-            None => Err(Error::new(ErrorKind::Unsupported, "there is no server behind this driver")),
+            None => Err(no_server()),
         }
     }
 
@@ -137,13 +136,13 @@ impl Driver for MssqlDriver {
     }
 
     fn health(&self) -> Reply<'_, ()> {
-        Reply::later(async move { self.core.read_rows(&plain("SELECT 1")).await.map(drop) })
+        Reply::later(async move { self.core.read_rows(&Statement::plain("SELECT 1")).await.map(drop) })
     }
 
     fn raw<'a>(&'a self, statement: &'a RawStatement) -> Reply<'a, RawAnswer> {
         match &self.pool {
             Some(pool) => Reply::later(raw::run(pool, statement)),
-            None => Reply::ready(Err(Error::new(ErrorKind::Unsupported, "there is no server behind this driver"))),
+            None => Reply::ready(Err(no_server())),
         }
     }
 

@@ -3,7 +3,6 @@
 
 use super::columns::{self, DIMENSIONS};
 use super::core::Core;
-use super::write::plain;
 use super::{existing, text};
 use crate::backends::sql::core::whole;
 use crate::backends::sql::manifest::{Manifest, TABLE};
@@ -60,17 +59,17 @@ macro_rules! alone {
     ($core:expr, $session:ident, $work:expr) => {{
         let mut held = $core.sessions.session(Phase::Write).await?;
         let $session: &mut dyn Session = &mut *held;
-        run($session, plain("BEGIN TRANSACTION")).await?;
-        let outcome = match run($session, plain(LOCK)).await {
+        run($session, Statement::plain("BEGIN TRANSACTION")).await?;
+        let outcome = match run($session, Statement::plain(LOCK)).await {
             Ok(answer) if matches!(answer.rows.first().map(Vec::as_slice), Some([Value::Int(held)]) if *held >= 0) => $work.await,
             Ok(_) => Err(Error::new(ErrorKind::Timeout, "another session has been creating or dropping parts for a minute: try again")),
             Err(error) => Err(error),
         };
         match outcome {
-            Ok(done) => held.run(&plain("COMMIT TRANSACTION"), Phase::Commit).await.map(|_| done),
+            Ok(done) => held.run(&Statement::plain("COMMIT TRANSACTION"), Phase::Commit).await.map(|_| done),
             Err(error) => {
                 // What cannot be undone here, the server undoes when the connection ends.
-                let _ = held.run(&plain("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION"), Phase::Write).await;
+                let _ = held.run(&Statement::plain("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION"), Phase::Write).await;
                 Err(error)
             }
         }
@@ -89,7 +88,7 @@ pub(super) async fn ensure(core: &Core, part: &Part) -> Result<Ensured> {
 
 async fn ensure_alone(core: &Core, session: &mut dyn Session, part: &Part) -> Result<Ensured> {
     let mismatch = |why: String| Error::new(ErrorKind::SchemaMismatch, why).of_entity(part.entity.name);
-    run(session, plain(MANIFEST)).await?;
+    run(session, Statement::plain(MANIFEST)).await?;
     let mut ensured = Ensured::default();
     let found = noted(core, session, part).await?;
     let there = is_there(session, &part.table).await?;
@@ -165,7 +164,7 @@ pub(super) async fn drop_part(core: &Core, part: &Part) -> Result<bool> {
 }
 
 async fn drop_alone(core: &Core, session: &mut dyn Session, part: &Part) -> Result<bool> {
-    run(session, plain(MANIFEST)).await?;
+    run(session, Statement::plain(MANIFEST)).await?;
     let Some(found) = noted(core, session, part).await? else { return Ok(false) };
     if found.namespace != *part.namespace || found.entity != part.entity.name {
         // Says whose table it is.

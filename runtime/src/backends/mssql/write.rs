@@ -11,32 +11,24 @@ use super::columns::{self, Beside, plain_type};
 use super::core::Core;
 use super::dialect::PARAMETERS;
 use super::text;
-use crate::backends::sql::batch::{Attempt, Failed, Found, Rows, attempted, overtaken};
-use crate::backends::sql::core::whole;
-use crate::backends::sql::session::{Answer, Phase, Session};
+use crate::backends::sql::batch::{Attempt, Found, Given, Rows, attempted, overtaken};
+use crate::backends::sql::session::{Answer, Session, Sessions};
 use crate::backends::sql::{Dialect, Sql, Statement, Term, children};
 use crate::driver::{WriteBatch, WriteMode, WriteReport};
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{Column, KeyKind, Part, VERSION_COLUMN};
+use crate::schema::{KeyKind, Part, VERSION_COLUMN};
 use crate::types::Value;
 
 /// Most rows of one list of rows.
 const ROWS: usize = 1_000;
 
-/// What a column of the table gets of a row: the value at a place of it, or what lies beside that.
-struct Given<'p> {
-    name: String,
-    type_name: String,
-    place: usize,
-    column: &'p Column,
-    beside: Option<Beside>,
-}
-
 /// A batch with what is needed to write it.
 struct Writing<'a> {
     core: &'a Core,
     rows: Rows<'a>,
-    given: Vec<Given<'a>>,
+    given: Vec<Given<'a, Beside>>,
+    /// What each of these values is cast to.
+    types: Vec<String>,
 }
 
 impl<'a> Deref for Writing<'a> {
@@ -56,41 +48,20 @@ pub(super) async fn write(core: &Core, part: &Part, batch: &WriteBatch) -> Resul
 }
 
 impl Attempt for Writing<'_> {
-    async fn once(&self) -> Result<WriteReport, Failed> {
-        let mut session = self.core.sessions.session(Phase::Write).await?;
-        session.run(&plain("BEGIN TRANSACTION"), Phase::Write).await?;
-        match self.apply(&mut *session).await {
-            Ok(report) => match session.run(&plain("COMMIT TRANSACTION"), Phase::Commit).await {
-                Ok(_) => Ok(report),
-                // Whether it took place is not known: never again.
-                Err(error) => Err(Failed::Final(self.entity(error))),
-            },
-            Err(error) => {
-                // What cannot be undone here, the server undoes when the connection ends.
-                let _ = session.run(&plain("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION"), Phase::Write).await;
-                Err(self.refused(&mut *session, error).await)
-            }
-        }
-    }
-}
+    const BEGIN: Option<&'static str> = Some("BEGIN TRANSACTION");
+    const COMMIT: &'static str = "COMMIT TRANSACTION";
+    const ROLLBACK: &'static str = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION";
 
-impl<'a> Writing<'a> {
-    fn new(core: &'a Core, part: &'a Part, batch: &'a WriteBatch) -> Result<Self> {
-        let mut given = Vec::with_capacity(batch.columns.len());
-        for (place, &position) in batch.columns.iter().enumerate() {
-            let column = part.columns.get(position);
-            let column = column.ok_or_else(|| Error::new(ErrorKind::Internal, "a column position outside of the part"))?;
-            let type_name = plain_type(&column.logical, part.is_mapped()).into_owned();
-            given.push(Given { name: column.physical.clone(), type_name, place, column, beside: None });
-            for (what, name) in columns::beside(&core.dialect, part, position) {
-                given.push(Given { name, type_name: what.type_name(column), place, column, beside: Some(what) });
-            }
-        }
-        Ok(Writing { core, rows: Rows::new(part, batch)?, given })
+    fn rows(&self) -> &Rows<'_> {
+        &self.rows
     }
 
-    async fn run(&self, session: &mut dyn Session, statement: Statement) -> Result<Answer> {
-        session.run(&statement, Phase::Write).await.map_err(|error| self.entity(error))
+    fn dialect(&self) -> &dyn Dialect {
+        &self.core.dialect
+    }
+
+    fn sessions(&self) -> &dyn Sessions {
+        &*self.core.sessions
     }
 
     async fn apply(&self, session: &mut dyn Session) -> Result<WriteReport> {
@@ -107,23 +78,21 @@ impl<'a> Writing<'a> {
         Ok(report)
     }
 
-    /// What the server said of a statement, with the id or the field it is about.
-    async fn refused(&self, session: &mut dyn Session, error: Error) -> Failed {
-        if error.kind() != ErrorKind::UniqueViolation {
-            return error.into();
-        }
-        // The id counts first, whichever key the server met.
-        if self.batch.mode == WriteMode::Insert {
-            match self.versions(session, &self.order, "").await {
-                Ok(there) => {
-                    if let Some(taken) = self.taken(&there) {
-                        return Failed::Final(taken);
-                    }
-                }
-                Err(error) => return error.into(),
-            }
-        }
-        self.clash(&self.core.dialect, error)
+    async fn look(&self, session: &mut dyn Session) -> Result<HashMap<String, i64>> {
+        self.versions(session, &self.order, "").await
+    }
+}
+
+impl<'a> Writing<'a> {
+    fn new(core: &'a Core, part: &'a Part, batch: &'a WriteBatch) -> Result<Self> {
+        let rows = Rows::new(part, batch)?;
+        let given = rows.given(|position| columns::beside(&core.dialect, part, position))?;
+        let type_name = |given: &Given<'_, Beside>| match given.beside {
+            Some(what) => what.type_name(given.column),
+            None => plain_type(&given.column.logical, part.is_mapped()).into_owned(),
+        };
+        let types = given.iter().map(type_name).collect();
+        Ok(Writing { core, rows, given, types })
     }
 
     /// The key of a row as it is bound.
@@ -142,7 +111,7 @@ impl<'a> Writing<'a> {
         }
     }
 
-    fn value(&self, row: usize, given: &Given<'_>) -> Result<Value> {
+    fn value(&self, row: usize, given: &Given<'_, Beside>) -> Result<Value> {
         let value = &self.batch.row(row)[given.place];
         if let Some(what) = given.beside {
             return Ok(what.value(value));
@@ -189,9 +158,9 @@ impl<'a> Writing<'a> {
                 sql.push(", ");
                 cast(sql, Value::Int(self.expected(row)), "BIGINT");
             }
-            for given in &self.given {
+            for (given, type_name) in self.given.iter().zip(&self.types) {
                 sql.push(", ");
-                cast(sql, self.value(row, given)?, &given.type_name);
+                cast(sql, self.value(row, given)?, type_name);
             }
             sql.push(")");
             Ok(())
@@ -399,31 +368,15 @@ impl<'a> Writing<'a> {
         if rows.is_empty() {
             return Ok(HashMap::new());
         }
-        let mut sql = Sql::new(&self.core.dialect);
-        sql.push("SELECT t.").name(self.part.id_column());
-        match self.part.version() {
-            Some(version) => sql.push(", t.").name(version),
-            None => sql.push(", 0"),
-        };
-        sql.push(" FROM ").table(self.part).push(" t").push(hint).push(" WHERE ");
-        self.core.dialect.id_is_one_of(&mut sql, self.part, &self.ids(rows))?;
-        let statement = sql.finish();
-        let answer = self.run(session, statement).await?;
-        let one = |row: Vec<Value>| {
-            let version = whole(row.get(1))?;
-            Ok((self.core.id(self.part, row.into_iter().next().unwrap_or_default())?.into_string(), version))
-        };
-        answer.rows.into_iter().map(one).collect()
+        let statement = self.select_versions(&self.core.dialect, rows, hint, "")?;
+        let mut there = HashMap::new();
+        self.read_versions(self.core, self.run(session, statement).await?, &mut there)?;
+        Ok(there)
     }
 
     /// Makes the tables beside the part's say of the rows what their columns say.
     async fn children(&self, session: &mut dyn Session, rows: &[usize]) -> Result<()> {
-        let deleting = self.batch.mode == WriteMode::Delete;
-        for (position, column) in self.part.columns.iter().enumerate().filter(|(_, column)| children::has_child(column)) {
-            let given = self.batch.columns.iter().position(|&c| c == position);
-            if rows.is_empty() || given.is_none() && !deleting || self.part.is_mapped() {
-                continue;
-            }
+        for (column, place) in self.rows.children().filter(|_| !rows.is_empty()) {
             let child = children::table(&self.core.dialect, self.part, column);
             if self.batch.mode != WriteMode::Insert {
                 let mut sql = Sql::new(&self.core.dialect);
@@ -432,25 +385,15 @@ impl<'a> Writing<'a> {
                 sql.push(" FROM OPENJSON(").bind(Value::Text(json)).push(") j)");
                 self.run(session, sql.finish()).await?;
             }
-            let Some(given) = given else { continue };
-            let items = rows.iter().flat_map(|&row| {
-                let items = children::items(&self.batch.row(row)[given]);
-                items.into_iter().enumerate().map(move |(position, item)| (item, row, position))
-            });
-            let items: Vec<(Value, usize, usize)> = items.collect();
-            for piece in items.chunks(PARAMETERS / 3) {
+            let Some(place) = place else { continue };
+            for piece in self.items(rows, place).chunks(PARAMETERS / 3) {
                 let mut values = Vec::with_capacity(piece.len() * 3);
                 for (item, row, position) in piece {
-                    values.extend([item.clone(), self.key(*row), Value::Int(i64::try_from(*position).unwrap_or(i64::MAX))]);
+                    values.extend([item.clone(), self.key(*row), position.clone()]);
                 }
                 self.run(session, Statement { text: children::insert(&self.core.dialect, &child, piece.len()), values }).await?;
             }
         }
         Ok(())
     }
-}
-
-/// A statement without values.
-pub(super) fn plain(text: &str) -> Statement {
-    Statement { text: text.to_owned(), values: Vec::new() }
 }

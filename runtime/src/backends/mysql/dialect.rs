@@ -365,18 +365,11 @@ impl Dialect for MySqlDialect {
     }
 
     fn words_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, words: &[String], phrase: bool) -> Result<()> {
-        match term.column.filter(|column| column.placement == Placement::InvertedIndex) {
-            Some(column) => children::words_test(sql, self, term.part, column, words, phrase),
-            None => Err(unsupported(self.kind, "a word search without the placement InvertedIndex", term)),
-        }
+        children::words_test(sql, self, term, words, phrase)
     }
 
     fn list_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, test: HasTest, items: &[Value]) -> Result<()> {
-        if let Some(column) = term.column.filter(|column| column.placement == Placement::SideTable) {
-            return children::list_test(sql, self, term.part, column, test, items);
-        }
-        self.check_parameters(sql, items.len() * 2)?;
-        list::holds(sql, &|sql| term.write_column(sql), test, items)
+        children::list_test(sql, self, term, test, items, |sql, piece| list::has_piece(sql, &|sql| term.write_column(sql), piece))
     }
 
     fn list_equal(&self, sql: &mut Sql<'_>, term: &Term<'_>, items: &Value) -> Result<()> {

@@ -8,11 +8,11 @@ use serde::Serialize;
 
 use crate::backends::sql::forms::float;
 use super::dialect::{MySqlDialect, text_test};
-use crate::backends::sql::{Comparison, Sql, Term, TextTest, unsupported};
+use crate::backends::sql::{Comparison, Sql, Term, TextTest, ddl, shadow, unsupported};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Condition, Segment};
 use crate::schema::Column;
-use crate::types::{Json, Value, canonical_key};
+use crate::types::{Json, Value};
 
 struct WithPoints;
 
@@ -33,15 +33,12 @@ pub(super) fn text(json: &Json) -> String {
 
 /// The name of the column that holds the digest. No field's column has such a name.
 pub(super) fn digest_name(column: &Column) -> String {
-    let digest = blake3::hash(column.physical.as_bytes()).to_hex();
-    format!("_hb_json_{}", &digest[..16])
+    ddl::beside_name(column, "json")
 }
 
 /// What equals only for equal JSON values.
 pub(super) fn digest(json: &Json) -> Value {
-    let mut key = Vec::new();
-    canonical_key(&Value::Json(Box::new(json.clone())), &mut key);
-    Value::Bytes(Box::from(*blake3::hash(&key).as_bytes()))
+    shadow::digest_bytes(&Value::Json(Box::new(json.clone())))
 }
 
 fn depth(json: &Json) -> usize {

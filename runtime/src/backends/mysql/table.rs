@@ -44,8 +44,7 @@ fn is_text(column: &Column) -> bool {
 
 /// The name of the generated column with the digest of a column that is too long for a key.
 fn digest_name(column: &Column) -> String {
-    let digest = blake3::hash(column.physical.as_bytes()).to_hex();
-    format!("_hb_digest_{}", &digest[..16])
+    ddl::beside_name(column, "digest")
 }
 
 /// How a column stands in a unique key.

@@ -16,8 +16,7 @@ pub(super) struct HnswVectors;
 
 /// The name of the column that is searched. No field's column has such a name.
 fn name(column: &Column) -> String {
-    let digest = blake3::hash(column.physical.as_bytes()).to_hex();
-    format!("_hb_vector_{}", &digest[..16])
+    ddl::beside_name(column, "vector")
 }
 
 /// The vector as the server reads it.

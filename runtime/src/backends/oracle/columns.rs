@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use super::dialect::OracleDialect;
 use super::{codec, text};
+use crate::backends::sql::shadow::digest_bytes;
 use crate::backends::sql::{Dialect, Sql, Statement, children, ddl, list};
 use crate::capability::Placement;
 use crate::schema::{Column, Part, VERSION_COLUMN};
-use crate::types::{LogicalType, Value, canonical_key};
+use crate::types::{LogicalType, Value};
 
 /// Most dimensions of a vector that the server searches.
 pub(super) const DIMENSIONS: u32 = 65_535;
@@ -29,22 +30,16 @@ pub(super) enum Beside {
     Searched,
 }
 
-/// The name of what lies beside a column.
-pub(super) fn beside_name(column: &Column, what: &str) -> String {
-    let digest = blake3::hash(column.physical.as_bytes()).to_hex();
-    format!("_hb_{what}_{}", &digest[..16])
-}
-
 /// The columns beside one, each with its name.
 pub(super) fn beside(dialect: &OracleDialect, part: &Part, position: usize) -> Vec<(Beside, String)> {
     let Some(column) = part.columns.get(position).filter(|_| !part.is_mapped()) else { return Vec::new() };
-    let digest = || (Beside::Digest, beside_name(column, "key"));
+    let digest = || (Beside::Digest, ddl::beside_name(column, "key"));
     match column.logical {
         logical if text::is_long(&logical) => vec![(Beside::Head, text::head_name(column)), digest()],
         LogicalType::Bytes | LogicalType::Json | LogicalType::List(_) => vec![digest()],
         LogicalType::Text { max } if bytes(max) > UNIQUE && is_unique(part, position) => vec![digest()],
         LogicalType::Vector(_) if dialect.vectors && column.placement == Placement::VectorIndex => {
-            vec![(Beside::Searched, beside_name(column, "vector"))]
+            vec![(Beside::Searched, ddl::beside_name(column, "vector"))]
         }
         _ => Vec::new(),
     }
@@ -52,13 +47,6 @@ pub(super) fn beside(dialect: &OracleDialect, part: &Part, position: usize) -> V
 
 fn is_unique(part: &Part, position: usize) -> bool {
     part.unique_groups().iter().any(|group| group.contains(&position))
-}
-
-/// A digest of a value, as it lies beside its column.
-pub(super) fn digest(value: &Value) -> Value {
-    let mut key = Vec::new();
-    canonical_key(value, &mut key);
-    Value::Bytes(Box::from(*blake3::hash(&key).as_bytes()))
 }
 
 impl Beside {
@@ -75,7 +63,7 @@ impl Beside {
     pub(super) fn value(self, value: &Value) -> Value {
         match (self, value) {
             (_, Value::Null) => Value::Null,
-            (Beside::Digest, value) => digest(value),
+            (Beside::Digest, value) => digest_bytes(value),
             (Beside::Head, Value::Text(text)) => Value::Text(text::head(&text::stored(text.clone())).to_owned()),
             (Beside::Searched, Value::Vector(_)) => value.clone(),
             _ => Value::Null,

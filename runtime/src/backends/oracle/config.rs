@@ -8,6 +8,7 @@ use super::pool::Pool;
 use crate::backends::network::address::{Address, wrong};
 use crate::backends::network::{Options, Tls, connection_options};
 use crate::backends::secret::Secret;
+use crate::backends::sql::Statement;
 use crate::backends::sql::session::{Phase, Session};
 use crate::driver::Driver;
 use crate::error::{Error, ErrorKind, Result};
@@ -114,7 +115,7 @@ pub(super) async fn open(oracle: Oracle) -> Result<Arc<dyn Driver>> {
     if (version.0, version.1) < (12, 2) {
         return Err(wrong("the server is older than Oracle Database 12.2, which is the first with names of 128 bytes").with("version", version));
     }
-    let answer = session.run(&super::write::plain(CHARACTERS), Phase::Read).await?;
+    let answer = session.run(&Statement::plain(CHARACTERS), Phase::Read).await?;
     drop(session);
     match answer.rows.into_iter().flatten().next() {
         Some(Value::Text(set)) if set == "AL32UTF8" => {}

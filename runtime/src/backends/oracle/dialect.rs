@@ -2,6 +2,7 @@ use std::borrow::Cow;
 
 use super::columns::{self, Beside};
 use super::{codec, text};
+use crate::backends::sql::shadow::digest_bytes;
 use crate::backends::sql::{Comparison, Dialect, HasTest, Sql, Statement, Term, TextTest, children, list, unsupported};
 use crate::capability::{Operation, Placement, Support, questions};
 use crate::driver::{AggregateFunction, NearQuery, native_only};
@@ -73,7 +74,8 @@ impl OracleDialect {
                 return column.is_some_and(|c| c.placement == Placement::InvertedIndex) && words(text).take(LIST + 1).count() <= LIST;
             }
             Condition::Has(_) | Condition::HasAny(_) | Condition::HasAll(_) => {
-                return takes_items(condition, column.is_some_and(|c| c.placement == Placement::SideTable));
+                let beside = column.is_some_and(|c| c.placement == Placement::SideTable);
+                return list::takes(condition, LIST, |piece| beside || piece.len() <= text::BOUND);
             }
             Condition::IsNull | Condition::IsSome => return true,
             // What others wrote has no digest beside it.
@@ -95,15 +97,14 @@ impl OracleDialect {
 
     /// The column that holds a digest of a term, or a vector as it is searched.
     fn beside(&self, term: &Term<'_>, wanted: Beside) -> Option<String> {
-        let position = term.part.columns.iter().position(|column| term.column.is_some_and(|own| std::ptr::eq(own, column)))?;
-        columns::beside(self, term.part, position).into_iter().find(|(what, _)| *what == wanted).map(|(_, name)| name)
+        columns::beside(self, term.part, term.position()?).into_iter().find(|(what, _)| *what == wanted).map(|(_, name)| name)
     }
 
     /// Compares digests.
     fn same(&self, sql: &mut Sql<'_>, term: &Term<'_>, equal: bool, value: &Value) -> Result<()> {
         match self.beside(term, Beside::Digest) {
             Some(name) => {
-                sql.push("t.").name(&name).push(if equal { " = " } else { " <> " }).bind(columns::digest(value));
+                sql.push("t.").name(&name).push(if equal { " = " } else { " <> " }).bind(digest_bytes(value));
                 Ok(())
             }
             None => Err(unsupported(self.kind(), "this comparison", term)),
@@ -117,15 +118,6 @@ impl OracleDialect {
             value if term.part.is_mapped() => columns::mapped(value),
             value => Some(columns::stored(&term.logical(), value.clone())),
         }
-    }
-}
-
-fn takes_items(condition: &Condition, beside: bool) -> bool {
-    let short = |item: &Value| beside || list::pieces(item).iter().all(|piece| piece.len() <= text::BOUND);
-    match condition {
-        Condition::Has(item) => short(item),
-        Condition::HasAny(items) | Condition::HasAll(items) => items.len() <= LIST && items.iter().all(short),
-        _ => false,
     }
 }
 
@@ -201,7 +193,7 @@ impl Dialect for OracleDialect {
         let heads = |value: &Value| value.as_text().is_some_and(|text| text::fits_head(&text::stored(text.to_owned())));
         if self.has_digest(term.part.is_mapped(), &logical) && !(text::is_text(&logical) && members.iter().all(heads)) {
             let Some(name) = self.beside(term, Beside::Digest) else { return Err(unsupported(self.kind(), "this comparison", term)) };
-            let digests: Vec<Value> = members.iter().map(columns::digest).collect();
+            let digests: Vec<Value> = members.iter().map(digest_bytes).collect();
             return among(sql, |sql| _ = sql.push("t.").name(&name), &digests);
         }
         let values: Vec<Value> = members.iter().filter_map(|member| self.operand(term, member)).collect();
@@ -236,34 +228,18 @@ impl Dialect for OracleDialect {
     }
 
     fn words_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, words: &[String], phrase: bool) -> Result<()> {
-        match term.column.filter(|column| column.placement == Placement::InvertedIndex) {
-            Some(column) => children::words_test(sql, self, term.part, column, words, phrase),
-            None => Err(unsupported(self.kind(), "a word search without the placement InvertedIndex", term)),
-        }
+        children::words_test(sql, self, term, words, phrase)
     }
 
     fn list_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, test: HasTest, items: &[Value]) -> Result<()> {
-        if let Some(column) = term.column.filter(|column| column.placement == Placement::SideTable) {
-            return children::list_test(sql, self, term.part, column, test, items);
-        }
-        self.check_parameters(sql, items.len() * 2)?;
-        sql.push("(");
-        sql.list(items, if test == HasTest::Any { " OR " } else { " AND " }, |sql, item| {
-            sql.push("(");
-            sql.list(list::pieces(item), " OR ", |sql, piece| {
-                // The brackets at both ends become commas.
-                sql.push("INSTR(',' || SUBSTR(");
-                term.write_column(sql);
-                sql.push(", 2, LENGTH(");
-                term.write_column(sql);
-                sql.push(") - 2) || ',', ").bind(Value::Text(piece)).push(") > 0");
-                Ok(())
-            })?;
-            sql.push(")");
-            Ok(())
-        })?;
-        sql.push(")");
-        Ok(())
+        children::list_test(sql, self, term, test, items, |sql, piece| {
+            // The brackets at both ends become commas.
+            sql.push("INSTR(',' || SUBSTR(");
+            term.write_column(sql);
+            sql.push(", 2, LENGTH(");
+            term.write_column(sql);
+            sql.push(") - 2) || ',', ").bind(Value::Text(piece)).push(") > 0");
+        })
     }
 
     fn list_equal(&self, sql: &mut Sql<'_>, term: &Term<'_>, items: &Value) -> Result<()> {

@@ -4,17 +4,16 @@ use super::core::Core;
 use super::dialect::{MEMBERS, OracleDialect};
 use super::pool::Pool;
 use super::text::is_long;
-use super::write::plain;
 use super::{ensure, raw, write};
 use crate::backends::network::Pages;
-use crate::backends::sql::session::Sessions;
-use crate::backends::sql::{aggregate, children, estimate, select};
+use crate::backends::sql::session::{Sessions, no_server};
+use crate::backends::sql::{Statement, aggregate, children, estimate, select};
 use crate::capability::{Operation, Placement};
 use crate::driver::{
     Aggregate, Description, Driver, Ensured, Group, Narrowed, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply, SortKey, SubQuery,
     WriteBatch, WriteReport,
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::filter::Filter;
 use crate::schema::{Naming, Part};
 use crate::types::Id;
@@ -32,10 +31,6 @@ impl std::fmt::Debug for OracleDriver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("OracleDriver").field("engine", &self.description.engine).finish_non_exhaustive()
     }
-}
-
-fn no_server() -> Error {
-    Error::new(ErrorKind::Unsupported, "there is no server behind this driver")
 }
 
 impl OracleDriver {
@@ -145,7 +140,7 @@ impl Driver for OracleDriver {
     }
 
     fn health(&self) -> Reply<'_, ()> {
-        Reply::later(async move { self.core.read_rows(&plain("SELECT 1 FROM dual")).await.map(drop) })
+        Reply::later(async move { self.core.read_rows(&Statement::plain("SELECT 1 FROM dual")).await.map(drop) })
     }
 
     fn raw<'a>(&'a self, statement: &'a RawStatement) -> Reply<'a, RawAnswer> {

@@ -8,7 +8,6 @@
 use super::columns::{self, DIMENSIONS};
 use super::core::Core;
 use super::existing;
-use super::write::plain;
 use crate::backends::sql::core::whole;
 use crate::backends::sql::manifest::{Manifest, TABLE};
 use crate::backends::sql::session::{Answer, Phase, Session};
@@ -108,10 +107,10 @@ macro_rules! alone {
             Err(error) => Err(error),
         };
         if outcome.is_err() {
-            let _ = run($session, plain("ROLLBACK")).await;
+            let _ = run($session, Statement::plain("ROLLBACK")).await;
         }
         // Ended, it holds nothing.
-        let _ = run(&mut *guard, plain("ROLLBACK")).await;
+        let _ = run(&mut *guard, Statement::plain("ROLLBACK")).await;
         outcome
     }};
 }
@@ -119,12 +118,12 @@ macro_rules! alone {
 /// The manifest's table, with the row that guards it.
 async fn prepare(core: &Core, session: &mut dyn Session) -> Result<()> {
     if !is_there(session, TABLE).await? {
-        again(session, plain(MANIFEST), ErrorKind::AlreadyExists).await?;
+        again(session, Statement::plain(MANIFEST), ErrorKind::AlreadyExists).await?;
     }
     if run(session, row(core, "SELECT \"physical\" FROM ", GUARD, "")).await?.rows.is_empty() {
         again(session, put(core, GUARD, "{}".to_owned()), ErrorKind::UniqueViolation).await?;
     }
-    run(session, plain(COMMIT)).await.map(drop)
+    run(session, Statement::plain(COMMIT)).await.map(drop)
 }
 
 /// Creates the part, or adds what it lacks.
@@ -154,7 +153,7 @@ async fn ensure_alone(core: &Core, session: &mut dyn Session, part: &Part) -> Re
         }
         None => {
             run(session, put(core, &mark(part), "{}".to_owned())).await?;
-            run(session, plain(COMMIT)).await?;
+            run(session, Statement::plain(COMMIT)).await?;
             if let Err(error) = create(core, session, part).await {
                 // What cannot be removed now is removed by the next one.
                 let _ = remove(core, session, part).await;
@@ -186,7 +185,7 @@ async fn ensure_alone(core: &Core, session: &mut dyn Session, part: &Part) -> Re
         run(session, put(core, &part.table, Manifest::of(part).to_json()?)).await?;
         run(session, row(core, "DELETE FROM ", &mark(part), "")).await?;
     }
-    session.run(&plain(COMMIT), Phase::Commit).await?;
+    session.run(&Statement::plain(COMMIT), Phase::Commit).await?;
     Ok(ensured)
 }
 
@@ -244,7 +243,7 @@ async fn remove(core: &Core, session: &mut dyn Session, part: &Part) -> Result<(
     drop_table(core, session, &part.table).await?;
     run(session, row(core, "DELETE FROM ", &part.table, "")).await?;
     run(session, row(core, "DELETE FROM ", &mark(part), "")).await?;
-    session.run(&plain(COMMIT), Phase::Commit).await.map(drop)
+    session.run(&Statement::plain(COMMIT), Phase::Commit).await.map(drop)
 }
 
 /// Drops the part and what belongs to it. A mapped table stays.
@@ -260,7 +259,7 @@ async fn drop_alone(core: &Core, session: &mut dyn Session, part: &Part) -> Resu
         if is_marked(core, session, part).await? {
             remove(core, session, part).await?;
         }
-        session.run(&plain(COMMIT), Phase::Commit).await?;
+        session.run(&Statement::plain(COMMIT), Phase::Commit).await?;
         return Ok(false);
     };
     if found.namespace != *part.namespace || found.entity != part.entity.name {
@@ -269,7 +268,7 @@ async fn drop_alone(core: &Core, session: &mut dyn Session, part: &Part) -> Resu
     }
     if !is_marked(core, session, part).await? {
         run(session, put(core, &mark(part), "{}".to_owned())).await?;
-        run(session, plain(COMMIT)).await?;
+        run(session, Statement::plain(COMMIT)).await?;
     }
     remove(core, session, part).await?;
     Ok(true)

@@ -6,7 +6,7 @@
 
 use super::dialect::OracleDialect;
 use crate::backends::sql::pattern::{after_prefix, like, like_literal};
-use crate::backends::sql::{Comparison, Dialect, Sql, Term, TextTest, unsupported};
+use crate::backends::sql::{Comparison, Dialect, Sql, Term, TextTest, ddl, unsupported};
 use crate::error::Result;
 use crate::filter::Pattern;
 use crate::schema::Column;
@@ -77,7 +77,7 @@ pub(super) fn fits_head(stored: &str) -> bool {
 
 /// The name of the column that holds the heads of a long text.
 pub(super) fn head_name(column: &Column) -> String {
-    super::columns::beside_name(column, "head")
+    ddl::beside_name(column, "head")
 }
 
 /// Writes what compares as a text: the column, or its head.

@@ -9,31 +9,22 @@ use std::ops::Deref;
 
 use super::columns::{self, Beside};
 use super::core::Core;
-use crate::backends::sql::batch::{Attempt, Failed, Found, Rows, attempted, overtaken};
-use crate::backends::sql::core::whole;
-use crate::backends::sql::session::{Answer, Phase, Session};
+use crate::backends::sql::batch::{Attempt, Found, Given, Rows, attempted, overtaken};
+use crate::backends::sql::session::{Phase, Session, Sessions};
 use crate::backends::sql::{Dialect, Sql, Statement, Term, children};
 use crate::driver::{WriteBatch, WriteMode, WriteReport};
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{Column, Part, VERSION_COLUMN};
+use crate::schema::{Part, VERSION_COLUMN};
 use crate::types::{LogicalType, Value};
 
 /// Most ids of one statement.
 const IDS: usize = 1_000;
 
-/// What a column of the table gets of a row: the value at a place of it, or what lies beside that.
-struct Given<'p> {
-    name: String,
-    place: usize,
-    column: &'p Column,
-    beside: Option<Beside>,
-}
-
 /// A batch with what is needed to write it.
 struct Writing<'a> {
     core: &'a Core,
     rows: Rows<'a>,
-    given: Vec<Given<'a>>,
+    given: Vec<Given<'a, Beside>>,
 }
 
 impl<'a> Deref for Writing<'a> {
@@ -53,51 +44,20 @@ pub(super) async fn write(core: &Core, part: &Part, batch: &WriteBatch) -> Resul
 }
 
 impl Attempt for Writing<'_> {
-    async fn once(&self) -> Result<WriteReport, Failed> {
-        let mut session = self.core.sessions.session(Phase::Write).await?;
-        match self.apply(&mut *session).await {
-            Ok(report) => match session.run(&plain("COMMIT"), Phase::Commit).await {
-                Ok(_) => Ok(report),
-                // Whether it took place is not known: never again.
-                Err(error) => Err(Failed::Final(self.entity(error))),
-            },
-            Err(error) => {
-                // What cannot be undone here, the server undoes when the connection ends.
-                let _ = session.run(&plain("ROLLBACK"), Phase::Write).await;
-                Err(self.refused(&mut *session, error).await)
-            }
-        }
-    }
-}
+    const BEGIN: Option<&'static str> = None;
+    const COMMIT: &'static str = "COMMIT";
+    const ROLLBACK: &'static str = "ROLLBACK";
 
-impl<'a> Writing<'a> {
-    fn new(core: &'a Core, part: &'a Part, batch: &'a WriteBatch) -> Result<Self> {
-        let mut given = Vec::with_capacity(batch.columns.len());
-        for (place, &position) in batch.columns.iter().enumerate() {
-            let column = part.columns.get(position);
-            let column = column.ok_or_else(|| Error::new(ErrorKind::Internal, "a column position outside of the part"))?;
-            given.push(Given { name: column.physical.clone(), place, column, beside: None });
-            for (what, name) in columns::beside(&core.dialect, part, position) {
-                given.push(Given { name, place, column, beside: Some(what) });
-            }
-        }
-        Ok(Writing { core, rows: Rows::new(part, batch)?, given })
+    fn rows(&self) -> &Rows<'_> {
+        &self.rows
     }
 
-    async fn run(&self, session: &mut dyn Session, statement: Statement) -> Result<Answer> {
-        session.run(&statement, Phase::Write).await.map_err(|error| self.entity(error))
+    fn dialect(&self) -> &dyn Dialect {
+        &self.core.dialect
     }
 
-    /// Runs a text for each of some rows, which all are written.
-    async fn each(&self, session: &mut dyn Session, text: &str, rows: Vec<Vec<Value>>) -> Result<()> {
-        let wanted = rows.len() as u64;
-        if wanted == 0 {
-            return Ok(());
-        }
-        match session.run_each(text, rows, Phase::Write).await.map_err(|error| self.entity(error))? {
-            changed if changed == wanted => Ok(()),
-            _ => Err(self.entity(overtaken())),
-        }
+    fn sessions(&self) -> &dyn Sessions {
+        &*self.core.sessions
     }
 
     async fn apply(&self, session: &mut dyn Session) -> Result<WriteReport> {
@@ -128,24 +88,30 @@ impl<'a> Writing<'a> {
         Ok(report)
     }
 
-    /// What the server said of a statement, with the id or the field it is about.
-    async fn refused(&self, session: &mut dyn Session, error: Error) -> Failed {
-        if error.kind() != ErrorKind::UniqueViolation {
-            return error.into();
+    async fn look(&self, session: &mut dyn Session) -> Result<HashMap<String, i64>> {
+        let there = self.versions(session, &self.order, "").await?;
+        self.run(session, Statement::plain(Self::ROLLBACK)).await?;
+        Ok(there)
+    }
+}
+
+impl<'a> Writing<'a> {
+    fn new(core: &'a Core, part: &'a Part, batch: &'a WriteBatch) -> Result<Self> {
+        let rows = Rows::new(part, batch)?;
+        let given = rows.given(|position| columns::beside(&core.dialect, part, position))?;
+        Ok(Writing { core, rows, given })
+    }
+
+    /// Runs a text for each of some rows, which all are written.
+    async fn each(&self, session: &mut dyn Session, text: &str, rows: Vec<Vec<Value>>) -> Result<()> {
+        let wanted = rows.len() as u64;
+        if wanted == 0 {
+            return Ok(());
         }
-        // The id counts first, whichever key the server met.
-        if self.batch.mode == WriteMode::Insert {
-            match self.versions(session, &self.order, "").await {
-                Ok(there) => {
-                    let ended = session.run(&plain("ROLLBACK"), Phase::Write).await;
-                    if let Some(taken) = self.taken(&there).filter(|_| ended.is_ok()) {
-                        return Failed::Final(taken);
-                    }
-                }
-                Err(error) => return error.into(),
-            }
+        match session.run_each(text, rows, Phase::Write).await.map_err(|error| self.entity(error))? {
+            changed if changed == wanted => Ok(()),
+            _ => Err(self.entity(overtaken())),
         }
-        self.clash(&self.core.dialect, error)
     }
 
     /// The key of a row as it is bound.
@@ -155,7 +121,7 @@ impl<'a> Writing<'a> {
         if self.part.is_mapped() { columns::mapped(&key).unwrap_or_default() } else { columns::stored(&kind.logical(), key) }
     }
 
-    fn value(&self, row: usize, given: &Given<'_>) -> Result<Value> {
+    fn value(&self, row: usize, given: &Given<'_, Beside>) -> Result<Value> {
         let value = &self.batch.row(row)[given.place];
         if value.is_null() {
             // A null of text becomes any other, but for bytes. Bytes without any are null.
@@ -240,31 +206,15 @@ impl<'a> Writing<'a> {
     async fn versions(&self, session: &mut dyn Session, rows: &[usize], lock: &'static str) -> Result<HashMap<String, i64>> {
         let mut there = HashMap::new();
         for piece in rows.chunks(IDS) {
-            let mut sql = Sql::new(&self.core.dialect);
-            sql.push("SELECT t.").name(self.part.id_column());
-            match self.part.version() {
-                Some(version) => sql.push(", t.").name(version),
-                None => sql.push(", 0"),
-            };
-            sql.push(" FROM ").table(self.part).push(" t WHERE ");
-            self.core.dialect.id_is_one_of(&mut sql, self.part, &self.ids(piece))?;
-            sql.push(lock);
-            for row in self.run(session, sql.finish()).await?.rows {
-                let version = whole(row.get(1))?;
-                there.insert(self.core.id(self.part, row.into_iter().next().unwrap_or_default())?.into_string(), version);
-            }
+            let statement = self.select_versions(&self.core.dialect, piece, "", lock)?;
+            self.read_versions(self.core, self.run(session, statement).await?, &mut there)?;
         }
         Ok(there)
     }
 
     /// Makes the tables beside the part's say of the rows what their columns say.
     async fn children(&self, session: &mut dyn Session, rows: &[usize]) -> Result<()> {
-        let deleting = self.batch.mode == WriteMode::Delete;
-        for (position, column) in self.part.columns.iter().enumerate().filter(|(_, column)| children::has_child(column)) {
-            let given = self.batch.columns.iter().position(|&c| c == position);
-            if rows.is_empty() || given.is_none() && !deleting || self.part.is_mapped() {
-                continue;
-            }
+        for (column, place) in self.rows.children().filter(|_| !rows.is_empty()) {
             let child = children::table(&self.core.dialect, self.part, column);
             if self.batch.mode != WriteMode::Insert {
                 let mut sql = Sql::new(&self.core.dialect);
@@ -273,19 +223,10 @@ impl<'a> Writing<'a> {
                 let done = session.run_each(&sql.finish().text, owners, Phase::Write).await;
                 done.map_err(|error| self.entity(error))?;
             }
-            let Some(given) = given else { continue };
-            let items = rows.iter().flat_map(|&row| {
-                let items = children::items(&self.batch.row(row)[given]);
-                let whole = |position| Value::Int(i64::try_from(position).unwrap_or(i64::MAX));
-                items.into_iter().enumerate().map(move |(position, item)| vec![item, self.key(row), whole(position)])
-            });
+            let Some(place) = place else { continue };
+            let items = self.items(rows, place).into_iter().map(|(item, row, position)| vec![item, self.key(row), position]);
             self.each(session, &children::insert(&self.core.dialect, &child, 1), items.collect()).await?;
         }
         Ok(())
     }
-}
-
-/// A statement without values.
-pub(super) fn plain(text: &str) -> Statement {
-    Statement { text: text.to_owned(), values: Vec::new() }
 }

@@ -2,6 +2,7 @@
 //! with a GIN index. They are the words of [`types::words`](crate::types::words), so that Postgres' own parser and
 //! dictionaries take no part.
 
+use crate::backends::sql::ddl;
 use crate::schema::Column;
 use crate::types::{Value, words};
 
@@ -10,8 +11,7 @@ const LONGEST: usize = 512;
 
 /// The name of the column that holds the words. No field's column has such a name.
 pub(super) fn name(column: &Column) -> String {
-    let digest = blake3::hash(column.physical.as_bytes()).to_hex();
-    format!("_hb_words_{}", &digest[..16])
+    ddl::beside_name(column, "words")
 }
 
 /// A word as it is stored and asked for.

@@ -1,15 +1,17 @@
-//! What batches of writes share over [`Session`](super::session::Session)s: attempts, the order of rows, which of them may be
+//! What batches of writes share over [`Session`]s: attempts and their transaction, the order of rows, which of them may be
 //! written, and what a clash of keys means.
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::time::Duration;
 
-use super::{Dialect, ddl};
+use super::core::{Core, Lies, whole};
+use super::session::{Answer, Phase, Session, Sessions};
+use super::{Dialect, Sql, Statement, children, ddl};
 use crate::driver::{WriteBatch, WriteMode, WriteReport};
 use crate::error::{Error, ErrorKind, Result, Status};
-use crate::schema::Part;
-use crate::types::Id;
+use crate::schema::{Column, Part};
+use crate::types::{Id, Value};
 
 /// Most attempts when another session wrote the same rows at the same time, or a connection was gone.
 const ATTEMPTS: u32 = 12;
@@ -29,20 +31,78 @@ impl From<Error> for Failed {
     }
 }
 
-/// A batch that can be tried.
+/// A batch as one engine writes it.
 pub(crate) trait Attempt: Sync {
-    /// One transaction.
-    fn once(&self) -> impl Future<Output = Result<WriteReport, Failed>> + Send;
+    /// What begins a transaction, where a statement does.
+    const BEGIN: Option<&'static str>;
+    /// What ends it.
+    const COMMIT: &'static str;
+    /// What undoes it.
+    const ROLLBACK: &'static str;
+
+    /// The rows.
+    fn rows(&self) -> &Rows<'_>;
+
+    /// The engine's dialect.
+    fn dialect(&self) -> &dyn Dialect;
+
+    /// Where connections come from.
+    fn sessions(&self) -> &dyn Sessions;
+
+    /// Writes the rows within a transaction that is begun.
+    fn apply(&self, session: &mut dyn Session) -> impl Future<Output = Result<WriteReport>> + Send;
+
+    /// The rows that are there, each with its version. It leaves no transaction behind.
+    fn look(&self, session: &mut dyn Session) -> impl Future<Output = Result<HashMap<String, i64>>> + Send;
 }
 
-/// Tries until it is written, or refused.
+/// One transaction.
+async fn once<A: Attempt>(attempt: &A) -> Result<WriteReport, Failed> {
+    let mut session = attempt.sessions().session(Phase::Write).await?;
+    if let Some(begin) = A::BEGIN {
+        session.run(&Statement::plain(begin), Phase::Write).await?;
+    }
+    match attempt.apply(&mut *session).await {
+        Ok(report) => match session.run(&Statement::plain(A::COMMIT), Phase::Commit).await {
+            Ok(_) => Ok(report),
+            // Whether it took place is not known: never again.
+            Err(error) => Err(Failed::Final(attempt.rows().entity(error))),
+        },
+        Err(error) => {
+            // What cannot be undone here, the server undoes when the connection ends.
+            let _ = session.run(&Statement::plain(A::ROLLBACK), Phase::Write).await;
+            Err(refused(attempt, &mut *session, error).await)
+        }
+    }
+}
+
+/// What the server said of a statement, with the id or the field it is about.
+async fn refused<A: Attempt>(attempt: &A, session: &mut dyn Session, error: Error) -> Failed {
+    if error.kind() != ErrorKind::UniqueViolation {
+        return error.into();
+    }
+    // The id counts first, whichever key the server met.
+    if attempt.rows().batch.mode == WriteMode::Insert {
+        match attempt.look(session).await {
+            Ok(there) => {
+                if let Some(taken) = attempt.rows().taken(&there) {
+                    return Failed::Final(taken);
+                }
+            }
+            Err(error) => return error.into(),
+        }
+    }
+    attempt.rows().clash(attempt.dialect(), error)
+}
+
+/// Writes a batch: tries until it is written, or refused.
 ///
 /// # Errors
 /// Those of the last attempt.
-pub(crate) async fn attempted(batch: &impl Attempt) -> Result<WriteReport> {
+pub(crate) async fn attempted<A: Attempt>(batch: &A) -> Result<WriteReport> {
     let mut attempt = 1;
     loop {
-        match batch.once().await {
+        match once(batch).await {
             Ok(report) => return Ok(report),
             Err(Failed::Final(error)) => return Err(error),
             Err(Failed::Again(error)) if attempt >= ATTEMPTS => return Err(error),
@@ -61,6 +121,14 @@ pub(crate) async fn attempted(batch: &impl Attempt) -> Result<WriteReport> {
 pub(crate) fn overtaken() -> Error {
     let why = "another session wrote the same rows at the same time: try again";
     Error::new(ErrorKind::Conflict, why).with_status(Status::Temporary)
+}
+
+/// What a column of the table gets of a row: the value at a place of it, or what lies beside that.
+pub(crate) struct Given<'p, B> {
+    pub(crate) name: String,
+    pub(crate) place: usize,
+    pub(crate) column: &'p Column,
+    pub(crate) beside: Option<B>,
 }
 
 /// The rows of a batch.
@@ -88,6 +156,83 @@ impl<'a> Rows<'a> {
     pub(crate) fn new(part: &'a Part, batch: &'a WriteBatch) -> Result<Self> {
         let order = batch.in_key_order(part)?;
         Ok(Rows { part, batch, order, versioned: !part.is_mapped() })
+    }
+
+    /// The columns of the table that the batch writes; `beside` says what lies beside one of the part's.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Internal`] for a batch of another part.
+    pub(crate) fn given<B>(&self, beside: impl Fn(usize) -> Vec<(B, String)>) -> Result<Vec<Given<'a, B>>> {
+        let mut given = Vec::with_capacity(self.batch.columns.len());
+        for (place, &position) in self.batch.columns.iter().enumerate() {
+            let column = self.part.columns.get(position);
+            let column = column.ok_or_else(|| Error::new(ErrorKind::Internal, "a column position outside of the part"))?;
+            given.push(Given { name: column.physical.clone(), place, column, beside: None });
+            given.extend(beside(position).into_iter().map(|(what, name)| Given { name, place, column, beside: Some(what) }));
+        }
+        Ok(given)
+    }
+
+    /// The columns with a table of words or items that the batch changes, each with its place in a row; none where rows go.
+    pub(crate) fn children(&self) -> impl Iterator<Item = (&'a Column, Option<usize>)> {
+        let columns = if self.part.is_mapped() { &[][..] } else { &self.part.columns[..] };
+        let with_table = columns.iter().enumerate().filter(|(_, column)| children::has_child(column));
+        let place = |position| self.batch.columns.iter().position(|&written| written == position);
+        let changed = with_table.map(move |(position, column)| (column, place(position)));
+        changed.filter(|(_, place)| place.is_some() || self.batch.mode == WriteMode::Delete)
+    }
+
+    /// What some rows put into such a table: each item with its row and its position.
+    pub(crate) fn items(&self, rows: &[usize], place: usize) -> Vec<(Value, usize, Value)> {
+        let of = |&row: &usize| {
+            let numbered = (0i64..).map(Value::Int);
+            children::items(&self.batch.row(row)[place]).into_iter().zip(numbered).map(move |(item, at)| (item, row, at))
+        };
+        rows.iter().flat_map(of).collect()
+    }
+
+    /// Runs a statement of the batch.
+    ///
+    /// # Errors
+    /// The server's, with the entity's name.
+    pub(crate) async fn run(&self, session: &mut dyn Session, statement: Statement) -> Result<Answer> {
+        session.run(&statement, Phase::Write).await.map_err(|error| self.entity(error))
+    }
+
+    /// The select of the keys and versions of those of some rows that are there; `hint` stands behind the table's name, `lock` at
+    /// the end.
+    ///
+    /// # Errors
+    /// Of more rows than one statement takes.
+    pub(crate) fn select_versions(
+        &self,
+        dialect: &dyn Dialect,
+        rows: &[usize],
+        hint: &'static str,
+        lock: &'static str,
+    ) -> Result<Statement> {
+        let mut sql = Sql::new(dialect);
+        sql.push("SELECT t.").name(self.part.id_column());
+        match self.part.version() {
+            Some(version) => sql.push(", t.").name(version),
+            None => sql.push(", 0"),
+        };
+        sql.push(" FROM ").table(self.part).push(" t").push(hint).push(" WHERE ");
+        dialect.id_is_one_of(&mut sql, self.part, &self.ids(rows))?;
+        sql.push(lock);
+        Ok(sql.finish())
+    }
+
+    /// The answer to it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] for what are no keys and versions.
+    pub(crate) fn read_versions<D: Lies>(&self, core: &Core<D>, answer: Answer, into: &mut HashMap<String, i64>) -> Result<()> {
+        for row in answer.rows {
+            let version = whole(row.get(1))?;
+            into.insert(core.id(self.part, row.into_iter().next().unwrap_or_default())?.into_string(), version);
+        }
+        Ok(())
     }
 
     /// Names the entity.

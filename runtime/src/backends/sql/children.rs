@@ -1,7 +1,7 @@
 //! Tables beside a part's, one row a word or a list's item: `(item, owner, position)`, found by item. The words are those of
 //! [`types::words`](crate::types::words): the servers' own full-text indexes split, fold and drop words as they are set up.
 
-use super::{Dialect, HasTest, Sql, Statement, Term, ddl, list};
+use super::{Dialect, HasTest, Sql, Statement, Term, ddl, list, unsupported};
 use crate::capability::Placement;
 use crate::error::Result;
 use crate::filter::{Condition, Filter};
@@ -98,14 +98,14 @@ fn any_item(sql: &mut Sql<'_>, keys: Vec<Value>) -> Result<()> {
 }
 
 /// Whether all words occur, or stand side by side in this order.
-pub(crate) fn words_test(
-    sql: &mut Sql<'_>,
-    dialect: &dyn Dialect,
-    part: &Part,
-    column: &Column,
-    wanted: &[String],
-    phrase: bool,
-) -> Result<()> {
+///
+/// # Errors
+/// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) for a field without a table of words.
+pub(crate) fn words_test(sql: &mut Sql<'_>, dialect: &dyn Dialect, term: &Term<'_>, wanted: &[String], phrase: bool) -> Result<()> {
+    let part = term.part;
+    let Some(column) = term.column.filter(|column| column.placement == Placement::InvertedIndex) else {
+        return Err(unsupported(dialect.kind(), "a word search without the placement InvertedIndex", term));
+    };
     let child = table(dialect, part, column);
     let keys: Vec<Value> = wanted.iter().map(|word| key(word)).collect();
     dialect.check_parameters(sql, keys.len())?;
@@ -146,15 +146,21 @@ pub(crate) fn words_test(
     Ok(())
 }
 
-/// Whether a list holds one or all of these items.
+/// Whether a list holds one or all of these items: by its table of items, or where it has none by its text, in which `has` looks
+/// for a piece.
 pub(crate) fn list_test(
     sql: &mut Sql<'_>,
     dialect: &dyn Dialect,
-    part: &Part,
-    column: &Column,
+    term: &Term<'_>,
     test: HasTest,
     items: &[Value],
+    has: impl Fn(&mut Sql<'_>, String),
 ) -> Result<()> {
+    let part = term.part;
+    let Some(column) = term.column.filter(|column| column.placement == Placement::SideTable) else {
+        dialect.check_parameters(sql, items.len() * 2)?;
+        return list::holds(sql, test, items, has);
+    };
     let child = table(dialect, part, column);
     let keys: Vec<Value> = items.iter().map(item_key).collect();
     dialect.check_parameters(sql, keys.len())?;

@@ -106,6 +106,11 @@ pub fn child_name(dialect: &dyn Dialect, part: &Part, column: Option<&Column>, p
     physical_name(&dialect.naming(), &[&part.namespace, part.entity.name, field, purpose])
 }
 
+/// The name of a column of ours beside a field's own: `purpose` is `words`, `json`, … No field's column has such a name.
+pub fn beside_name(column: &Column, purpose: &str) -> String {
+    format!("_hb_{purpose}_{}", &blake3::hash(column.physical.as_bytes()).to_hex()[..16])
+}
+
 /// The columns whose lists have a child table.
 pub fn side_columns(part: &Part) -> impl Iterator<Item = (usize, &Column)> {
     part.columns.iter().enumerate().filter(|(_, c)| c.placement == Placement::SideTable)

@@ -7,9 +7,10 @@
 use std::fmt::Write;
 
 use super::forms::{corrupt, decimal, float};
-#[cfg(feature = "mysql")]
 use super::{HasTest, Sql};
 use crate::error::Result;
+#[cfg(any(feature = "mssql", feature = "oracle"))]
+use crate::filter::Condition;
 use crate::types::{Date, Duration, Json, LogicalType, Timestamp, Uuid, Value};
 
 /// A string as JSON, without a comma.
@@ -77,15 +78,16 @@ pub(crate) fn pieces(value: &Value) -> Vec<String> {
     }
 }
 
-/// Writes whether a list, as it is stored, holds one or all of some items, in functions that MySQL has and those that speak as it
-/// does.
-#[cfg(feature = "mysql")]
-pub(crate) fn holds(sql: &mut Sql<'_>, column: &dyn Fn(&mut Sql<'_>), test: HasTest, items: &[Value]) -> Result<()> {
+/// Writes whether a list, as it is stored, holds one or all of some items; `has` writes whether a piece of text stands in it.
+///
+/// # Errors
+/// None of its own.
+pub(crate) fn holds(sql: &mut Sql<'_>, test: HasTest, items: &[Value], has: impl Fn(&mut Sql<'_>, String)) -> Result<()> {
     sql.push("(");
     sql.list(items, if test == HasTest::Any { " OR " } else { " AND " }, |sql, item| {
         sql.push("(");
         sql.list(pieces(item), " OR ", |sql, piece| {
-            has_piece(sql, column, piece);
+            has(sql, piece);
             Ok(())
         })?;
         sql.push(")");
@@ -95,7 +97,19 @@ pub(crate) fn holds(sql: &mut Sql<'_>, column: &dyn Fn(&mut Sql<'_>), test: HasT
     Ok(())
 }
 
-/// Writes whether a piece of text that begins and ends with a comma stands in a list as it is stored.
+/// Whether a test asks for at most so many items, each of whose pieces the engine can look for.
+#[cfg(any(feature = "mssql", feature = "oracle"))]
+pub(crate) fn takes(condition: &Condition, most: usize, short: impl Fn(&str) -> bool) -> bool {
+    let short = |item: &Value| pieces(item).iter().all(|piece| short(piece));
+    match condition {
+        Condition::Has(item) => short(item),
+        Condition::HasAny(items) | Condition::HasAll(items) => items.len() <= most && items.iter().all(short),
+        _ => false,
+    }
+}
+
+/// Writes whether a piece of text that begins and ends with a comma stands in a list as it is stored, in functions that MySQL has
+/// and those that speak as it does.
 #[cfg(feature = "mysql")]
 pub(crate) fn has_piece(sql: &mut Sql<'_>, column: &dyn Fn(&mut Sql<'_>), piece: String) {
     sql.push("LOCATE(").bind(Value::Text(piece)).push(", CONCAT(',', SUBSTR(");
@@ -105,7 +119,7 @@ pub(crate) fn has_piece(sql: &mut Sql<'_>, column: &dyn Fn(&mut Sql<'_>), piece:
     sql.push(") - 2), ',')) > 0");
 }
 
-/// Writes whether a list, as it is stored, has exactly these items: as [`holds`].
+/// Writes whether a list, as it is stored, has exactly these items: in functions as [`has_piece`]'s.
 #[cfg(feature = "mysql")]
 pub(crate) fn equals(sql: &mut Sql<'_>, column: &dyn Fn(&mut Sql<'_>), logical: &LogicalType, items: &Value) {
     let wanted = text(items.as_list().unwrap_or_default());

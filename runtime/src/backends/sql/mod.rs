@@ -35,7 +35,7 @@ pub(crate) mod pages;
 pub mod pattern;
 pub mod select;
 pub mod session;
-#[cfg(any(feature = "trino", feature = "starrocks"))]
+#[cfg(any(feature = "trino", feature = "mysql", feature = "mssql", feature = "oracle"))]
 pub(crate) mod shadow;
 mod statement;
 mod term;

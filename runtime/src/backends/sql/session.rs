@@ -7,6 +7,8 @@ use std::pin::Pin;
 
 use super::Statement;
 use crate::error::Result;
+#[cfg(any(feature = "mssql", feature = "oracle", feature = "starrocks"))]
+use crate::error::{Error, ErrorKind};
 use crate::types::Value;
 
 /// How far an operation had come: what is known of the outcome when its connection breaks.
@@ -51,6 +53,12 @@ pub trait Session: Send {
             Ok(changed)
         })
     }
+}
+
+/// What a driver without a server says of native connections.
+#[cfg(any(feature = "mssql", feature = "oracle", feature = "starrocks"))]
+pub(crate) fn no_server() -> Error {
+    Error::new(ErrorKind::Unsupported, "there is no server behind this driver")
 }
 
 /// Where connections come from.

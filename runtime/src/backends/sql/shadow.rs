@@ -1,11 +1,18 @@
 //! Columns of ours beside those of the fields, in engines where all that is known of a row lies in it: what a field is
 //! searched by.
 
+#[cfg(any(feature = "trino", feature = "starrocks"))]
+use super::ddl;
+#[cfg(any(feature = "trino", feature = "starrocks"))]
 use crate::capability::Placement;
+#[cfg(any(feature = "trino", feature = "starrocks"))]
 use crate::schema::{Column, Part};
-use crate::types::{LogicalType, Value, canonical_key, words};
+#[cfg(any(feature = "trino", feature = "starrocks"))]
+use crate::types::{LogicalType, words};
+use crate::types::{Value, canonical_key};
 
 /// What a shadow column is for.
+#[cfg(any(feature = "trino", feature = "starrocks"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shadow {
     /// The words of a text, in their order: a list of texts.
@@ -14,6 +21,7 @@ pub(crate) enum Shadow {
     JsonKey,
 }
 
+#[cfg(any(feature = "trino", feature = "starrocks"))]
 impl Shadow {
     /// The shadow of a column, if it has one. Tables that HeavenBase did not create have none.
     pub(crate) fn of(part: &Part, column: &Column) -> Option<Shadow> {
@@ -27,8 +35,7 @@ impl Shadow {
 
     /// The name. No field's column has such a name.
     pub(crate) fn name(self, column: &Column) -> String {
-        let purpose = if self == Shadow::Words { "words" } else { "key" };
-        format!("_hb_{purpose}_{}", &blake3::hash(column.physical.as_bytes()).to_hex()[..16])
+        ddl::beside_name(column, if self == Shadow::Words { "words" } else { "key" })
     }
 
     /// The logical type that its values are carried as.
@@ -50,9 +57,21 @@ impl Shadow {
     }
 }
 
-/// The digest of a JSON value.
-pub(crate) fn digest(value: &Value) -> String {
+/// What two values share exactly when they are equal.
+fn hash(value: &Value) -> blake3::Hash {
     let mut key = Vec::new();
     canonical_key(value, &mut key);
-    blake3::hash(&key).to_hex().to_string()
+    blake3::hash(&key)
+}
+
+/// The digest of a value, as text.
+#[cfg(any(feature = "trino", feature = "starrocks"))]
+pub(crate) fn digest(value: &Value) -> String {
+    hash(value).to_hex().to_string()
+}
+
+/// The digest of a value, as bytes.
+#[cfg(any(feature = "mysql", feature = "mssql", feature = "oracle"))]
+pub(crate) fn digest_bytes(value: &Value) -> Value {
+    Value::Bytes(Box::from(*hash(value).as_bytes()))
 }

@@ -11,6 +11,13 @@ pub struct Statement {
     pub values: Vec<Value>,
 }
 
+impl Statement {
+    /// A statement of our own words alone, without values.
+    pub fn plain(text: &'static str) -> Self {
+        Statement { text: text.to_owned(), values: Vec::new() }
+    }
+}
+
 /// A statement being written. The only ways to add something that is not our own text are [`Sql::name`] and
 /// [`Sql::bind`].
 pub struct Sql<'d> {

@@ -73,6 +73,11 @@ impl<'a> Term<'a> {
         self.column.is_some_and(|column| column.nullable)
     }
 
+    /// The position of the column in the part; `None` for the id.
+    pub fn position(&self) -> Option<usize> {
+        self.part.columns.iter().position(|column| self.column.is_some_and(|own| std::ptr::eq(own, column)))
+    }
+
     /// The physical name of the column.
     pub fn physical(&self) -> &'a str {
         self.column.map_or_else(|| self.part.id_column(), |column| &column.physical)

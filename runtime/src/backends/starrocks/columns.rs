@@ -112,7 +112,7 @@ pub(super) fn pieces(part: &Part, column: &Column) -> Vec<(Piece, String)> {
 /// The column in which a vector is searched.
 pub(super) fn searched(part: &Part, column: &Column) -> Option<String> {
     let is_searched = matches!(column.logical, LogicalType::Vector(_)) && column.placement == Placement::VectorIndex && !part.is_mapped();
-    is_searched.then(|| format!("_hb_vector_{}", &blake3::hash(column.physical.as_bytes()).to_hex()[..16]))
+    is_searched.then(|| ddl::beside_name(column, "vector"))
 }
 
 impl Piece {

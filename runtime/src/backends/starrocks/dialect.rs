@@ -191,7 +191,7 @@ impl Dialect for StarRocksDialect {
         };
         let words: Vec<Value> = words.iter().cloned().map(Value::Text).collect();
         if !phrase {
-            return list::holds(sql, &column, HasTest::All, &words);
+            return list::holds(sql, HasTest::All, &words, |sql, piece| list::has_piece(sql, &column, piece));
         }
         // The words of a phrase stand in the list as they stand in a list of their own.
         let text = list::text(&words);
@@ -200,7 +200,7 @@ impl Dialect for StarRocksDialect {
     }
 
     fn list_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, test: HasTest, items: &[Value]) -> Result<()> {
-        list::holds(sql, &|sql| term.write_column(sql), test, items)
+        list::holds(sql, test, items, |sql, piece| list::has_piece(sql, &|sql| term.write_column(sql), piece))
     }
 
     fn list_equal(&self, sql: &mut Sql<'_>, term: &Term<'_>, items: &Value) -> Result<()> {

@@ -11,7 +11,7 @@ use super::load::Loader;
 use super::pool::Pool;
 use super::{ensure, raw, write};
 use crate::backends::network::Pages;
-use crate::backends::sql::session::Sessions;
+use crate::backends::sql::session::{Sessions, no_server};
 use crate::backends::sql::{Statement, aggregate, select};
 #[cfg(feature = "_paper")]
 use crate::capability::{Operation, Placement};
@@ -19,7 +19,7 @@ use crate::driver::{
     Aggregate, Description, Driver, Ensured, Group, Narrowed, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply, SubQuery,
     WriteBatch, WriteReport,
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::schema::{Naming, Part};
 use crate::types::Id;
 
@@ -143,14 +143,13 @@ impl Driver for StarRocksDriver {
     }
 
     fn health(&self) -> Reply<'_, ()> {
-        let statement = Statement { text: "SELECT 1".to_owned(), values: Vec::new() };
-        Reply::later(async move { self.core.read_rows(&statement).await.map(drop) })
+        Reply::later(async move { self.core.read_rows(&Statement::plain("SELECT 1")).await.map(drop) })
     }
 
     fn raw<'a>(&'a self, statement: &'a RawStatement) -> Reply<'a, RawAnswer> {
         match &self.pool {
             Some(pool) => Reply::later(raw::run(pool, statement)),
-            None => Reply::ready(Err(Error::new(ErrorKind::Unsupported, "there is no server behind this driver"))),
+            None => Reply::ready(Err(no_server())),
         }
     }
 
