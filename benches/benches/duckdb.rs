@@ -3,11 +3,13 @@
 //! `cargo bench -p heavenbase-benches --features duckdb --bench duckdb`
 #![allow(clippy::print_stdout, missing_docs)]
 
-use std::time::Instant;
+use std::cell::Cell;
 
 use duckdb::{Connection, params};
 use heavenbase::prelude::*;
-use heavenbase_benches::{Random, median, report, versus};
+use heavenbase_benches::{Random, beside};
+
+type Failed = Box<dyn std::error::Error>;
 
 #[derive(Layout)]
 struct One {
@@ -69,7 +71,7 @@ fn raw_item(row: &duckdb::Row<'_>) -> duckdb::Result<Item> {
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let ws = Workspace::open(One { main: DuckDb::file(folder.path().join("ours.duckdb")) }).await?;
     ws.register::<Item>().await?;
@@ -77,58 +79,53 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     connection.execute_batch(TABLE)?;
 
     const BATCH: usize = 10_000;
-    let (mut ours, mut raw) = (Vec::new(), Vec::new());
-    for round in 0..11 {
-        let batch = items(BATCH, 1_000_000 + round * BATCH);
-        for turn in 0..2 {
-            let started = Instant::now();
-            if (turn + round) % 2 == 0 {
-                ws.upsert_many(&batch).await?;
-                ours.push(started.elapsed());
-            } else {
-                append(&connection, "item", &batch)?;
-                raw.push(started.elapsed());
-            }
-        }
-    }
-    let (a, b) = (median(ours), median(raw));
-    report("upsert_many, 10k new rows; raw: Appender (per row)", a, b, BATCH);
-    println!("{:<58} {:.3} of raw's rows/s", "", b.as_secs_f64() / a.as_secs_f64());
+    let rounds: Vec<Vec<Item>> = (0..15).map(|round| items(BATCH, 1_000_000 + round * BATCH)).collect();
+    let (at, theirs) = (Cell::new(0), Cell::new(0));
+    let next = |at: &Cell<usize>| at.replace(at.get() + 1);
+    let both = beside(
+        13,
+        || async { Ok::<_, Failed>(ws.upsert_many(&rounds[next(&at)]).await?) },
+        || async { Ok::<_, Failed>(append(&connection, "item", &rounds[next(&theirs)])?) },
+    )
+    .await?;
+    both.report("upsert_many, 10k new rows; raw: Appender", BATCH);
 
-    let batch = items(BATCH, 1_000_000);
-    let (a, b) = versus(9, || async { ws.upsert_many(&batch).await }, || async { replace(&connection, &batch) }).await;
-    report("upsert_many, 10k rows again; raw: Appender, ON CONFLICT", a, b, BATCH);
-    println!("{:<58} {:.3} of raw's rows/s", "", b.as_secs_f64() / a.as_secs_f64());
+    let batch = &rounds[0];
+    let both =
+        beside(11, || async { Ok::<_, Failed>(ws.upsert_many(batch).await?) }, || async { Ok::<_, Failed>(replace(&connection, batch)?) })
+            .await?;
+    both.report("upsert_many, 10k again; raw: Appender, ON CONFLICT", BATCH);
 
     let mut random = Random(1);
-    let ids: Vec<Id> = (0..200).map(|_| Id::from(format!("item-{:08}", 1_000_000 + random.below(100_000)))).collect();
-    let (a, b) = versus(
+    let ids: Vec<Id> = (0..200).map(|_| Id::from(format!("item-{:08}", 1_000_000 + random.below(150_000)))).collect();
+    let both = beside(
         15,
         || async {
             for id in &ids {
-                std::hint::black_box(ws.get::<Item>(id).await.ok());
+                std::hint::black_box(ws.get::<Item>(id).await?);
             }
+            Ok::<_, Failed>(())
         },
         || async {
             for id in &ids {
-                let read = connection.prepare_cached(&format!("{SELECT} object_id = ?"));
-                let read = read.and_then(|mut prepared| prepared.query_row([id.as_str()], raw_item));
-                std::hint::black_box(read.ok());
+                let mut prepared = connection.prepare_cached(&format!("{SELECT} object_id = ?"))?;
+                std::hint::black_box(prepared.query_row([id.as_str()], raw_item)?);
             }
+            Ok::<_, Failed>(())
         },
     )
-    .await;
-    report("get", a, b, ids.len());
+    .await?;
+    both.report("get", ids.len());
 
-    for (name, low, high) in [("filter 1% of 110k", 500.0, 510.0), ("filter 10% of 110k", 500.0, 600.0)] {
+    for (name, low, high) in [("filter 1% of 150k", 500.0, 510.0), ("filter 10% of 150k", 500.0, 600.0)] {
         let query = ws.query::<Item>().filter(Item::PRICE.between(low, high));
         let select = || {
             let mut statement = connection.prepare_cached(&format!("{SELECT} price BETWEEN ? AND ? ORDER BY object_id"))?;
             statement.query_map(params![low, high], raw_item)?.collect::<duckdb::Result<Vec<Item>>>()
         };
         assert_eq!(query.all().await?, select()?);
-        let (a, b) = versus(21, || async { query.all().await.map(|rows| rows.len()) }, || async { select().map(|rows| rows.len()) }).await;
-        report(name, a, b, 1);
+        let both = beside(31, || async { Ok::<_, Failed>(query.all().await?) }, || async { Ok::<_, Failed>(select()?) }).await?;
+        both.report(name, 1);
     }
     let query = ws.query::<Item>().filter(Item::TITLE.contains("77")).order_by(Item::PRICE.desc()).limit(20);
     let select = || {
@@ -136,7 +133,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         statement.query_map(["77"], raw_item)?.collect::<duckdb::Result<Vec<Item>>>()
     };
     assert_eq!(query.all().await?, select()?);
-    let (a, b) = versus(21, || async { query.all().await.map(|rows| rows.len()) }, || async { select().map(|rows| rows.len()) }).await;
-    report("first 20 of 110k that contain a text, by price", a, b, 1);
+    let both = beside(31, || async { Ok::<_, Failed>(query.all().await?) }, || async { Ok::<_, Failed>(select()?) }).await?;
+    both.report("first 20 of 150k that contain a text, by price", 1);
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! The measuring side of the benchmarks: contenders take turns, medians are compared, nothing is asserted about time.
 #![allow(clippy::print_stdout)]
 
+mod both;
 mod turns;
 
+pub use both::{Both, beside};
 pub use turns::{Candidate, Clock, compare};
 
 use std::future::Future;
