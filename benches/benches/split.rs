@@ -174,7 +174,7 @@ async fn near(ws: &Workspace<Two>) -> heavenbase::Result<()> {
                 let kept: HashSet<Id> = kept.into_iter().collect();
                 let found = hits.iter().filter(|(id, _)| kept.contains(id)).count();
                 if found >= 10 || k >= 10_000 {
-                    return heavenbase::Result::Ok(found.min(10));
+                    return Ok::<_, heavenbase::Error>(found.min(10));
                 }
                 k *= 4;
             }
