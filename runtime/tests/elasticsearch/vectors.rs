@@ -62,8 +62,10 @@ async fn exact_searches_are_exact_and_filters_leave_min_k_rows() {
         for k in [0, 1, 10, 500] {
             let found = store.run(near(column, metric, k, true, Filter::all())).await.unwrap();
             let expected = best(&rows, column, metric, k, |_| true);
-            let found: Vec<(String, f64)> = found.ids.iter().map(|id| id.as_str().to_owned()).zip(found.scores.iter().copied()).collect();
-            assert_eq!(found, expected, "column {column}, k {k}");
+            // Few cosines are told by the server, which computes them in single precision; a score is the same to 1e-5.
+            assert!(found.ids.iter().map(|id| id.as_str()).eq(expected.iter().map(|(id, _)| id.as_str())), "column {column}, k {k}");
+            let off = found.scores.iter().zip(&expected).map(|(told, (_, score))| (told - score).abs()).fold(0.0, f64::max);
+            assert!(found.scores.len() == expected.len() && off < 1e-6, "column {column}, k {k}: a score is off by {off}");
         }
         // Few rows match: both ways give all of them, and no more.
         let few = Filter::from(Test::new("group", Condition::Eq(Value::Int(5))));
