@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 ///
 /// ```no_run
 /// use heavenbase::backends::PgVector;
-/// let vectors = PgVector::url("postgres://user:password@db.example/shop").ef_search(200);
+/// let vectors = PgVector::url("postgres://user:password@db.example/shop").ef_search(400);
 /// ```
 #[derive(Clone, Debug)]
 pub struct PgVector {
