@@ -5,7 +5,7 @@ use heavenbase::prelude::*;
 use crate::race::{Contender, race, tell};
 use crate::raw::{Among, Client};
 use crate::rows::{Rows, id};
-use crate::{Failed, K, ROUNDS, part_of};
+use crate::{Failed, K, ROUNDS, filled, part_of};
 
 macro_rules! on {
     ($layout:ident, $entity:ident, $kind:ident, $index:ident) => {
@@ -26,19 +26,11 @@ macro_rules! on {
         impl $entity {
             /// Fills the backend, and measures.
             pub async fn measure(name: &str, url: &str, rows: &Rows, main: $kind) -> Result<(), Failed> {
-                let ws = Workspace::open_as("bench", $layout { main }).await?;
-                ws.register::<$entity>().await?;
-                ws.drop::<$entity>().await?;
-                ws.register::<$entity>().await?;
-                for start in (0..rows.vectors.len()).step_by(2_000) {
-                    let row = |row: usize| -> Result<$entity, Failed> {
-                        let embedding = Vector::try_from(rows.vectors[row].clone())?;
-                        Ok($entity { object_id: Id::from(id(row)), rank: rows.rank[row], embedding })
-                    };
-                    let chunk: Vec<_> = (start..rows.vectors.len().min(start + 2_000)).map(row).collect::<Result<_, _>>()?;
-                    ws.upsert_many(&chunk).await?;
-                }
-                ws.refresh::<$entity>().await?;
+                let row = |row: usize| -> Result<$entity, Failed> {
+                    let embedding = Vector::try_from(rows.vectors[row].clone())?;
+                    Ok($entity { object_id: Id::from(id(row)), rank: rows.rank[row], embedding })
+                };
+                let ws = filled($layout { main }, rows.vectors.len(), row).await?;
                 let part = part_of::<$entity>(&ws, "main")?;
                 let client = Client::connect(ws.driver("main").ok_or("no driver")?.description().kind, url, &part.table).await?;
                 for percent in [100.0, 50.0, 10.0, 1.0, 0.1] {

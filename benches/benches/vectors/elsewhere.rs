@@ -7,7 +7,7 @@ use heavenbase::prelude::*;
 use crate::race::{Contender, race, tell};
 use crate::raw::{Among, Client};
 use crate::rows::{Rows, id};
-use crate::{Failed, K, ROUNDS, part_of};
+use crate::{Failed, K, ROUNDS, filled, part_of};
 
 /// The side of SQLite by hand.
 struct Numbers {
@@ -76,19 +76,11 @@ macro_rules! beside {
             pub async fn measure(name: &str, url: &str, rows: &Rows, vectors: $kind) -> Result<(), Failed> {
                 let directory = tempfile::tempdir()?;
                 let file = directory.path().join("numbers.db");
-                let ws = Workspace::open_as("bench", $layout { main: Sqlite::file(&file), vectors }).await?;
-                ws.register::<$entity>().await?;
-                ws.drop::<$entity>().await?;
-                ws.register::<$entity>().await?;
-                for start in (0..rows.vectors.len()).step_by(2_000) {
-                    let row = |row: usize| -> Result<$entity, Failed> {
-                        let embedding = Vector::try_from(rows.vectors[row].clone())?;
-                        Ok($entity { object_id: Id::from(id(row)), rank: rows.rank[row], embedding })
-                    };
-                    let chunk: Vec<_> = (start..rows.vectors.len().min(start + 2_000)).map(row).collect::<Result<_, _>>()?;
-                    ws.upsert_many(&chunk).await?;
-                }
-                ws.refresh::<$entity>().await?;
+                let row = |row: usize| -> Result<$entity, Failed> {
+                    let embedding = Vector::try_from(rows.vectors[row].clone())?;
+                    Ok($entity { object_id: Id::from(id(row)), rank: rows.rank[row], embedding })
+                };
+                let ws = filled($layout { main: Sqlite::file(&file), vectors }, rows.vectors.len(), row).await?;
                 let numbers = Numbers::open(&file, &part_of::<$entity>(&ws, "main")?.table)?;
                 let table = part_of::<$entity>(&ws, "vectors")?.table.clone();
                 let client = Client::connect(ws.driver("vectors").ok_or("no driver")?.description().kind, url, &table).await?;

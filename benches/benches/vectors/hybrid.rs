@@ -5,7 +5,7 @@ use heavenbase::query::{matching, near};
 
 use crate::race::{Contender, race, tell};
 use crate::rows::{Rows, id};
-use crate::{Failed, K, ROUNDS};
+use crate::{Failed, K, ROUNDS, filled};
 
 /// Words to look for: some in many texts, some in few.
 const TEXTS: &[&str] = &["the", "small", "genus", "made of", "plant", "capable of", "in the", "tropical american"];
@@ -30,19 +30,11 @@ macro_rules! hybrid {
         impl $entity {
             /// Fills the backends, and measures.
             pub async fn measure(name: &str, rows: &Rows, layout: $layout) -> Result<(), Failed> {
-                let ws = Workspace::open_as("bench", layout).await?;
-                ws.register::<$entity>().await?;
-                ws.drop::<$entity>().await?;
-                ws.register::<$entity>().await?;
-                for start in (0..rows.vectors.len()).step_by(2_000) {
-                    let row = |row: usize| -> Result<$entity, Failed> {
-                        let embedding = Vector::try_from(rows.vectors[row].clone())?;
-                        Ok($entity { object_id: Id::from(id(row)), gloss: rows.glosses[row].clone(), embedding })
-                    };
-                    let chunk: Vec<_> = (start..rows.vectors.len().min(start + 2_000)).map(row).collect::<Result<_, _>>()?;
-                    ws.upsert_many(&chunk).await?;
-                }
-                ws.refresh::<$entity>().await?;
+                let row = |row: usize| -> Result<$entity, Failed> {
+                    let embedding = Vector::try_from(rows.vectors[row].clone())?;
+                    Ok($entity { object_id: Id::from(id(row)), gloss: rows.glosses[row].clone(), embedding })
+                };
+                let ws = filled(layout, rows.vectors.len(), row).await?;
                 let targets = rows.targets(ROUNDS / 2 + 2);
                 for text in TEXTS {
                     let count = ws.query::<$entity>().filter($entity::GLOSS.matches(*text)).count().await?;
