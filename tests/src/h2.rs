@@ -26,6 +26,8 @@ pub struct H2 {
     pub said: fn(&str) -> String,
     /// What its errors mean.
     pub meaning: Meaning,
+    /// Whether a decimal without a fraction is one nevertheless, and no whole number.
+    pub decimals: bool,
 }
 
 fn broken(cause: std::io::Error) -> Error {
@@ -55,6 +57,7 @@ fn put_value(value: &Value, into: &mut Vec<u8>) {
             into.push(4);
             put(bytes, into);
         }
+        Value::Bool(b) => into.extend([6, u8::from(*b)]),
         Value::Decimal(n) => {
             into.push(5);
             put(n.to_string().as_bytes(), into);
@@ -64,7 +67,7 @@ fn put_value(value: &Value, into: &mut Vec<u8>) {
 }
 
 /// The pieces of an answer.
-struct Pieces<'a>(&'a [u8]);
+struct Pieces<'a>(&'a [u8], bool);
 
 impl<'a> Pieces<'a> {
     fn take(&mut self, length: usize) -> &'a [u8] {
@@ -88,6 +91,7 @@ impl<'a> Pieces<'a> {
 
     fn value(&mut self) -> Value {
         match self.number::<1>()[0] {
+            1 => Value::Int(i64::from_be_bytes(self.number())),
             2 => Value::Float(f64::from_bits(u64::from_be_bytes(self.number()))),
             3 => Value::Text(self.text()),
             4 => {
@@ -98,11 +102,12 @@ impl<'a> Pieces<'a> {
                 let text = self.text();
                 let short = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
                 match (short.parse(), Decimal::from_str_exact(short)) {
-                    (Ok(whole), _) => Value::Int(whole),
+                    (Ok(whole), _) if !self.1 => Value::Int(whole),
                     (_, Ok(number)) => Value::Decimal(number),
                     _ => Value::Text(text),
                 }
             }
+            6 => Value::Bool(self.number() == [1]),
             _ => Value::Null,
         }
     }
@@ -139,7 +144,7 @@ impl Stand {
             return Err((self.of.meaning)(code, &String::from_utf8_lossy(&words)).with("statement", text));
         }
         let answer = self.bytes().await?;
-        let mut pieces = Pieces(&answer);
+        let mut pieces = Pieces(&answer, self.of.decimals);
         let changed = u64::from_be_bytes(pieces.number());
         let (rows, columns) = (pieces.length(), pieces.length());
         let rows = (0..rows).map(|_| (0..columns).map(|_| pieces.value()).collect()).collect();

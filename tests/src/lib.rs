@@ -9,7 +9,7 @@ pub mod chosen;
 pub mod conformance;
 pub mod data;
 pub mod embedder;
-#[cfg(feature = "oracle")]
+#[cfg(any(feature = "mssql", feature = "oracle"))]
 pub mod h2;
 pub mod instrumented;
 #[cfg(feature = "_paper")]

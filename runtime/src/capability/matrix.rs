@@ -22,10 +22,10 @@ pub const PROOFS: &[(&str, &str)] = &[
     ("pgvector", "PostgreSQL 18 with pgvector 0.8"),
     ("mysql", "MariaDB 10.11, MySQL 9.7"),
     ("oceanbase", "seekdb 1.4"),
-    ("mssql", "own peer on the wire; judged by Microsoft's parser; **no live server**"),
+    ("mssql", "H2 in its place, vectors apart; own peer on the wire; judged by Microsoft's parser; **no live server**"),
     ("oracle", "H2 in its place, vectors apart; judged by a PL/SQL grammar; **no live server**"),
     ("starrocks", "judged by sqlfluff; suite on MariaDB in its place, wire on seekdb too; Stream Load on own peer; **no live server**"),
-    ("trino", "Trino 476 with Iceberg, 84 cases of the suite"),
+    ("trino", "Trino 476 with Iceberg"),
     ("trino_read_only", "Trino 476 with Iceberg and tpch"),
 ];
 

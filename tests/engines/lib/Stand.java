@@ -9,6 +9,11 @@ import java.nio.charset.spi.CharsetProvider;
 import java.nio.charset.StandardCharsets;
 import java.sql.*;
 import java.util.*;
+import java.util.concurrent.locks.ReentrantLock;
+import org.h2.tools.SimpleResultSet;
+import org.h2.util.json.JSONStringSource;
+import org.h2.util.json.JSONTarget;
+import org.h2.value.Value;
 
 public class Stand {
     /**
@@ -57,14 +62,15 @@ public class Stand {
         out.write(bytes);
     }
 
-    static void bind(PreparedStatement statement, int at, DataInputStream in) throws Exception {
+    static void bind(PreparedStatement statement, int at, DataInputStream in, boolean oracle) throws Exception {
         switch (in.readByte()) {
             case 0 -> statement.setNull(at, Types.NULL);
             case 1 -> statement.setLong(at, in.readLong());
             case 2 -> statement.setDouble(at, in.readDouble());
             case 3 -> statement.setString(at, text(in));
-            // The server that is stood in for takes no bytes for null.
-            case 4 -> { byte[] bytes = in.readNBytes(in.readInt()); if (bytes.length == 0) statement.setNull(at, Types.NULL); else statement.setBytes(at, bytes); }
+            // Oracle takes no bytes for null.
+            case 4 -> { byte[] bytes = in.readNBytes(in.readInt()); if (oracle && bytes.length == 0) statement.setNull(at, Types.NULL); else statement.setBytes(at, bytes); }
+            case 6 -> statement.setBoolean(at, in.readByte() == 1);
             default -> statement.setBigDecimal(at, new BigDecimal(text(in)));
         }
     }
@@ -82,7 +88,19 @@ public class Stand {
                 out.writeByte(none ? 0 : 2);
                 if (!none) out.writeDouble(number);
             }
-            case Types.NUMERIC, Types.DECIMAL, Types.BIGINT, Types.INTEGER, Types.SMALLINT, Types.TINYINT, Types.BOOLEAN -> {
+            case Types.BIGINT, Types.INTEGER, Types.SMALLINT, Types.TINYINT -> {
+                long number = rows.getLong(at);
+                boolean none = rows.wasNull();
+                out.writeByte(none ? 0 : 1);
+                if (!none) out.writeLong(number);
+            }
+            case Types.BOOLEAN -> {
+                boolean holds = rows.getBoolean(at);
+                boolean none = rows.wasNull();
+                out.writeByte(none ? 0 : 6);
+                if (!none) out.writeByte(holds ? 1 : 0);
+            }
+            case Types.NUMERIC, Types.DECIMAL -> {
                 BigDecimal number = rows.getBigDecimal(at);
                 out.writeByte(number == null ? 0 : 5);
                 if (number != null) text(out, number.toPlainString());
@@ -95,7 +113,52 @@ public class Stand {
         }
     }
 
-    static void run(Connection connection, DataInputStream in, DataOutputStream out) throws Exception {
+    /** What SQL Server's `OPENJSON` gives of an array: its items, in a column `value`. */
+    public static ResultSet openJson(Connection connection, String json) throws SQLException {
+        SimpleResultSet items = new SimpleResultSet();
+        items.addColumn("value", Types.VARCHAR, 0, 0);
+        // H2 asks for the columns first.
+        if (connection.getMetaData().getURL().equals("jdbc:columnlist:connection") || json == null) return items;
+        for (Object item : (List<?>) JSONStringSource.parse(json, new Items())) items.addRow(String.valueOf(item));
+        return items;
+    }
+
+    /** An array of texts and whole numbers, read. */
+    static class Items extends JSONTarget<List<Object>> {
+        private final List<Object> found = new ArrayList<>();
+
+        public void startObject() { throw new IllegalStateException(); }
+        public void endObject() { throw new IllegalStateException(); }
+        public void startArray() { }
+        public void endArray() { }
+        public void member(String name) { throw new IllegalStateException(); }
+        public void valueNull() { found.add(null); }
+        public void valueFalse() { found.add(false); }
+        public void valueTrue() { found.add(true); }
+        public void valueNumber(BigDecimal number) { found.add(number.toPlainString()); }
+        public void valueString(String text) { found.add(text); }
+        public boolean isPropertyExpected() { return false; }
+        public boolean isValueSeparatorExpected() { return !found.isEmpty(); }
+        public List<Object> getResult() { return found; }
+    }
+
+    /** SQL Server's `DATALENGTH`: two bytes a unit of text. */
+    public static Long dataLength(Value value) {
+        return switch (value.getValueType()) {
+            case Value.NULL -> null;
+            case Value.VARCHAR, Value.CHAR, Value.CLOB, Value.VARCHAR_IGNORECASE -> value.getString().length() * 2L;
+            default -> (long) value.getBytesNoCopy().length;
+        };
+    }
+
+    /** One session at a time, until it commits or rolls back: a lock of SQL Server's applications. */
+    static final ReentrantLock ALONE = new ReentrantLock();
+
+    public static long alone() { ALONE.lock(); return 0; }
+
+    static void released() { while (ALONE.isHeldByCurrentThread()) ALONE.unlock(); }
+
+    static void run(Connection connection, DataInputStream in, DataOutputStream out, boolean oracle) throws Exception {
         String sql = text(in);
         int rows = in.readInt(), width = in.readInt();
         // All of a frame is read, whatever becomes of it.
@@ -104,13 +167,13 @@ public class Stand {
         DataOutputStream made = new DataOutputStream(answer);
         DataInputStream bound = new DataInputStream(new ByteArrayInputStream(values));
         try {
-            if (sql.equals("COMMIT")) { connection.commit(); made.writeLong(0); made.writeInt(0); made.writeInt(0); }
-            else if (sql.equals("ROLLBACK")) { connection.rollback(); made.writeLong(0); made.writeInt(0); made.writeInt(0); }
+            if (sql.equals("COMMIT")) { connection.commit(); released(); made.writeLong(0); made.writeInt(0); made.writeInt(0); }
+            else if (sql.equals("ROLLBACK")) { connection.rollback(); released(); made.writeLong(0); made.writeInt(0); made.writeInt(0); }
             else try (PreparedStatement statement = connection.prepareStatement(sql)) {
                 long changed = 0;
                 ResultSet found = null;
                 for (int row = 0; row < Math.max(rows, 1); row++) {
-                    for (int at = 1; at <= width; at++) bind(statement, at, bound);
+                    for (int at = 1; at <= width; at++) bind(statement, at, bound, oracle);
                     if (statement.execute()) found = statement.getResultSet(); else changed += statement.getLargeUpdateCount();
                 }
                 made.writeLong(changed);
@@ -151,18 +214,21 @@ public class Stand {
             DataOutputStream out = new DataOutputStream(new BufferedOutputStream(socket.getOutputStream()));
             // The name of a database, its mode, and statements that make it ready.
             String database = text(in);
-            String url = "jdbc:h2:mem:" + database + ";MODE=" + text(in) + ";DB_CLOSE_DELAY=-1;LOCK_TIMEOUT=30000";
+            String mode = text(in);
+            String url = "jdbc:h2:mem:" + database + ";MODE=" + mode + ";DB_CLOSE_DELAY=-1;LOCK_TIMEOUT=30000";
             try (Connection connection = DriverManager.getConnection(url, "sa", "")) {
                 String ready = text(in);
                 synchronized (READY) {
                     if (READY.add(database)) try (Statement statement = connection.createStatement()) { statement.execute(ready); }
                 }
                 connection.setAutoCommit(false);
-                while (true) run(connection, in, out);
+                while (true) run(connection, in, out, mode.equals("Oracle"));
             }
         } catch (EOFException ended) {
         } catch (Exception wrong) {
             wrong.printStackTrace();
+        } finally {
+            released();
         }
     }
 

@@ -202,42 +202,54 @@ async fn one_connection_serves_many() {
 async fn garbage_is_an_error() {
     let mut random = Random::new(heavenbase_tests::random::seed());
     let mut kinds = std::collections::BTreeMap::new();
-    for round in 0..300 {
-        let length = random.next() as usize % 200;
-        let mut bytes: Vec<u8> = (0..length).map(|_| random.next() as u8).collect();
-        if round % 2 == 0 {
-            // A packet that is whole, and holds tokens that are none, or a known one cut short.
-            let token = [0x81, 0xd1, 0xaa, 0xad, 0xe3, 0xfd, 0xd2, 0x79, 0xae, 0xff][random.next() as usize % 10];
-            let size = (bytes.len() as u16 + 9).to_be_bytes();
-            bytes = [&[4, 1, size[0], size[1], 0, 0, 1, 0, token], &bytes[..]].concat();
+    // Most of a round is waiting: many go at once.
+    for many in (0..300).collect::<Vec<_>>().chunks(50) {
+        let mut rounds = tokio::task::JoinSet::new();
+        for &round in many {
+            let length = random.next() as usize % 200;
+            let mut bytes: Vec<u8> = (0..length).map(|_| random.next() as u8).collect();
+            if round % 2 == 0 {
+                // A packet that is whole, and holds tokens that are none, or a known one cut short.
+                let token = [0x81, 0xd1, 0xaa, 0xad, 0xe3, 0xfd, 0xd2, 0x79, 0xae, 0xff][random.next() as usize % 10];
+                let size = (bytes.len() as u16 + 9).to_be_bytes();
+                bytes = [&[4, 1, size[0], size[1], 0, 0, 1, 0, token], &bytes[..]].concat();
+            }
+            rounds.spawn(garbage(round, bytes));
         }
-        let asked = Arc::new(AtomicUsize::new(0));
-        let (count, garbage) = (asked.clone(), bytes.clone());
-        let answer = move |it: &heavenbase_tests::tds::Asked| {
-            if it.text == "SELECT 1" && count.fetch_add(1, Ordering::SeqCst) < 100 { Reply::Garbage(garbage.clone()) } else { usual(it) }
-        };
-        let stage = match round % 6 {
-            0 | 1 => Some(Stage::Prelogin),
-            2 | 3 => Some(Stage::Login),
-            _ => None,
-        };
-        let garbage = stage.map(|stage| (stage, bytes));
-        let peer = Peer::start(Manners { answer: Arc::new(answer), password: PASSWORD.to_owned(), garbage }).await.unwrap();
-        let work = async {
-            let driver = to(&peer).acquire_timeout(Duration::from_secs(2)).statement_timeout(Duration::from_secs(2)).connect().await?;
-            let outcome = driver.health().await;
-            // Another connection speaks well.
-            asked.store(100, Ordering::SeqCst);
-            driver.health().await.expect("the pool recovers");
-            outcome
-        };
-        let outcome = tokio::time::timeout(Duration::from_secs(60), work).await.expect("no wait without end");
-        // What happens to be an answer is one.
-        let kind = outcome.map_or_else(|error| format!("{:?}", error.kind()), |()| "Ok".to_owned());
-        *kinds.entry((stage.is_some(), kind)).or_insert(0) += 1;
+        while let Some(outcome) = rounds.join_next().await {
+            *kinds.entry(outcome.expect("no round panics")).or_insert(0) += 1;
+        }
     }
     println!("{kinds:?}");
     let wrong = kinds.keys().find(|(_, kind)| !["Unavailable", "Timeout", "Backend", "Ok"].contains(&kind.as_str()));
     assert_eq!(wrong, None);
     assert!(kinds.iter().filter(|((_, kind), _)| kind == "Unavailable").map(|(_, times)| times).sum::<i32>() > 150);
+}
+
+/// A peer that answers so to a login or to a statement: whether it was a login, and what the driver made of it.
+async fn garbage(round: usize, bytes: Vec<u8>) -> (bool, String) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let (count, garbage) = (asked.clone(), bytes.clone());
+    let answer = move |it: &heavenbase_tests::tds::Asked| {
+        if it.text == "SELECT 1" && count.fetch_add(1, Ordering::SeqCst) < 100 { Reply::Garbage(garbage.clone()) } else { usual(it) }
+    };
+    let stage = match round % 6 {
+        0 | 1 => Some(Stage::Prelogin),
+        2 | 3 => Some(Stage::Login),
+        _ => None,
+    };
+    let garbage = stage.map(|stage| (stage, bytes));
+    let peer = Peer::start(Manners { answer: Arc::new(answer), password: PASSWORD.to_owned(), garbage }).await.unwrap();
+    let work = async {
+        let driver = to(&peer).acquire_timeout(Duration::from_secs(2)).statement_timeout(Duration::from_secs(2)).connect().await?;
+        let outcome = driver.health().await;
+        // Another connection speaks well.
+        asked.store(100, Ordering::SeqCst);
+        driver.health().await.expect("the pool recovers");
+        outcome
+    };
+    let outcome = tokio::time::timeout(Duration::from_secs(60), work).await.expect("no wait without end");
+    // What happens to be an answer is one.
+    let kind = outcome.map_or_else(|error| format!("{:?}", error.kind()), |()| "Ok".to_owned());
+    (stage.is_some(), kind)
 }

@@ -46,21 +46,24 @@ fn meaning(number: u32) -> Meaning {
     }
 }
 
+/// The error of a number of the server's, with its words.
+pub(super) fn of_server(number: u32, words: &str) -> Error {
+    let meaning = meaning(number);
+    let mut found = meaning.error().with("number", number);
+    if let Some(key) = clashing_key(number, words) {
+        found = found.with("key", key);
+    }
+    if meaning.quotable {
+        found = found.with("server", words);
+    }
+    found
+}
+
 /// The error of an operation that had come so far, without any bound value or credential.
 pub(super) fn error(cause: Cause, phase: Phase) -> Error {
     let lost = is_lost(&cause);
     let found = match cause {
-        Cause::Server(token) => {
-            let meaning = meaning(token.code());
-            let mut found = meaning.error().with("number", token.code());
-            if let Some(key) = clashing_key(token.code(), token.message()) {
-                found = found.with("key", key);
-            }
-            if meaning.quotable {
-                found = found.with("server", token.message());
-            }
-            found
-        }
+        Cause::Server(token) => of_server(token.code(), token.message()),
         Cause::Io { kind: std::io::ErrorKind::TimedOut, .. } if phase != Phase::Connect => {
             Error::new(ErrorKind::Timeout, "the server did not answer in time: raise the statement timeout, or ask for less")
         }

@@ -32,7 +32,7 @@ pub use super::network::Tls;
 pub use config::Mssql;
 pub use driver::MssqlDriver;
 #[cfg(feature = "_paper")]
-pub use paper::on_paper;
+pub use paper::{on_paper, over, server_error};
 
 use std::sync::Arc;
 

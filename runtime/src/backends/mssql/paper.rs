@@ -5,16 +5,28 @@ use std::sync::Arc;
 use super::columns;
 use super::dialect::MssqlDialect;
 use super::driver::MssqlDriver;
+use super::failure;
 use crate::backends::paper::{Answers, Paper, Scene, Transcript, earlier};
 use crate::backends::sql::Statement;
-use crate::backends::sql::session::Answer;
+use crate::backends::sql::session::{Answer, Sessions};
 use crate::driver::{Driver, Manifest};
+use crate::error::Error;
 use crate::types::Value;
 
 /// A driver that writes its statements on a sheet, for a server that has vectors.
 pub fn on_paper(transcript: Transcript) -> Arc<dyn Driver> {
     let dialect = MssqlDialect { vectors: true };
     Arc::new(MssqlDriver::new(Paper::new(transcript, imagined), None, dialect, "SQL Server, on paper".to_owned()))
+}
+
+/// A driver over a server that stands in for one without vectors: for tests.
+pub fn over(sessions: impl Sessions, engine: &str) -> Arc<dyn Driver> {
+    Arc::new(MssqlDriver::new(sessions, None, MssqlDialect { vectors: false }, engine.to_owned()))
+}
+
+/// The error of a number of the server's, with its words: what a stand-in says in its place.
+pub fn server_error(number: u32, words: &str) -> Error {
+    failure::of_server(number, words)
 }
 
 /// What a server would answer, as far as the next statement hangs on it.

@@ -1,12 +1,9 @@
-//! Oracle's driver over H2 in its mode of Oracle, which takes the empty text for null as the server does: the behaviour suite,
-//! executed where it fits. What H2 has not is named here, and left out aloud. `HEAVENBASE_TEST_H2` says where it is.
-#![cfg(feature = "oracle")]
-// A test that panics has failed, which is the point; helpers are outside of the tests that clippy allows it to.
-#![allow(clippy::expect_used, clippy::print_stdout)]
+//! Oracle's driver over H2 in its mode of Oracle, which takes the empty text for null as the server does. What H2 has not is
+//! named here, and left out aloud.
 
 use heavenbase::backends::oracle::{over, server_error};
 use heavenbase::{Error, ErrorKind};
-use heavenbase_tests::conformance::{DriverSetup, cases};
+use heavenbase_tests::conformance::DriverSetup;
 use heavenbase_tests::data::Manners;
 use heavenbase_tests::h2::H2;
 
@@ -67,30 +64,12 @@ fn meaning(code: i32, words: &str) -> Error {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn oracles_statements_run_where_h2_stands_in() {
-    let Ok(address) = std::env::var("HEAVENBASE_TEST_H2") else {
-        assert!(std::env::var_os("HEAVENBASE_TEST_REQUIRED").is_none(), "HEAVENBASE_TEST_H2 is not set: tests/services up starts it");
-        eprintln!("not run: HEAVENBASE_TEST_H2 is not set");
-        return;
-    };
-    let database = format!("suite{}", std::process::id());
-    let driver = over(H2 { address, database, mode: "Oracle", ready: READY, said, meaning }, "H2 in place of Oracle");
+    let Some((address, database)) = super::stand() else { return };
+    let h2 = H2 { address, database, mode: "Oracle", ready: READY, said, meaning, decimals: false };
     // Neither of them knows -0.0.
     let manners = Manners { negative_zero: false, ..Manners::default() };
-    let setup = DriverSetup { rounds: 25, manners, ..DriverSetup::new("oracle", driver) };
-    let wanted = std::env::var("HEAVENBASE_TEST_H2_CASES").unwrap_or_default();
-    let (mut ran, mut failed, mut left) = (0, Vec::new(), Vec::new());
-    for case in cases().into_iter().filter(|case| case.applies_to("oracle") && case.name.contains(&wanted)) {
-        if OUT.iter().any(|(name, _)| case.name.starts_with(name)) {
-            left.push(case.name.clone());
-            continue;
-        }
-        ran += 1;
-        if let Err(why) = case.run(setup.clone()).await {
-            failed.push(format!("{}: {}", case.name, why.to_string().chars().take(1_500).collect::<String>()));
-        }
-    }
-    println!("{ran} cases ran, {} were left out: {left:?}", left.len());
-    assert!(failed.is_empty(), "{} of {ran} cases failed:\n{}", failed.len(), failed.join("\n\n"));
+    let setup = DriverSetup { rounds: 25, manners, ..DriverSetup::new("oracle", over(h2, "H2 in place of Oracle")) };
+    super::executed(setup, OUT).await;
 }
 
 /// Cases that H2 cannot run, and why.
