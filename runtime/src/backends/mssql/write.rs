@@ -5,14 +5,13 @@
 //! statements, rows are removed before the first one comes, so that rows of one batch may swap values.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::Deref;
 
 use super::columns::{self, Beside, plain_type};
 use super::core::Core;
-use super::dialect::PARAMETERS;
+use super::dialect::{MssqlDialect, PARAMETERS};
 use super::text;
-use crate::backends::sql::batch::{Attempt, Found, Given, Rows, attempted, overtaken};
-use crate::backends::sql::session::{Answer, Session, Sessions};
+use crate::backends::sql::batch::{self, Attempt, Found, Given, attempted, overtaken};
+use crate::backends::sql::session::{Answer, Session};
 use crate::backends::sql::{Dialect, Sql, Statement, Term, children};
 use crate::driver::{WriteBatch, WriteMode, WriteReport};
 use crate::error::{Error, ErrorKind, Result};
@@ -23,46 +22,21 @@ use crate::types::Value;
 const ROWS: usize = 1_000;
 
 /// A batch with what is needed to write it.
-struct Writing<'a> {
-    core: &'a Core,
-    rows: Rows<'a>,
-    given: Vec<Given<'a, Beside>>,
-    /// What each of these values is cast to.
-    types: Vec<String>,
-}
-
-impl<'a> Deref for Writing<'a> {
-    type Target = Rows<'a>;
-
-    fn deref(&self) -> &Rows<'a> {
-        &self.rows
-    }
-}
+type Writing<'a> = batch::Writing<'a, MssqlDialect, Beside>;
 
 /// Writes a batch.
 pub(super) async fn write(core: &Core, part: &Part, batch: &WriteBatch) -> Result<WriteReport> {
     if batch.is_empty() {
         return Ok(WriteReport::default());
     }
-    attempted(&Writing::new(core, part, batch)?).await
+    let beside = |position| columns::beside(&core.dialect, part, position);
+    attempted(&Writing::new(core, part, batch, beside)?).await
 }
 
 impl Attempt for Writing<'_> {
     const BEGIN: Option<&'static str> = Some("BEGIN TRANSACTION");
     const COMMIT: &'static str = "COMMIT TRANSACTION";
     const ROLLBACK: &'static str = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION";
-
-    fn rows(&self) -> &Rows<'_> {
-        &self.rows
-    }
-
-    fn dialect(&self) -> &dyn Dialect {
-        &self.core.dialect
-    }
-
-    fn sessions(&self) -> &dyn Sessions {
-        &*self.core.sessions
-    }
 
     async fn apply(&self, session: &mut dyn Session) -> Result<WriteReport> {
         let (report, written) = match self.batch.mode {
@@ -83,18 +57,7 @@ impl Attempt for Writing<'_> {
     }
 }
 
-impl<'a> Writing<'a> {
-    fn new(core: &'a Core, part: &'a Part, batch: &'a WriteBatch) -> Result<Self> {
-        let rows = Rows::new(part, batch)?;
-        let given = rows.given(|position| columns::beside(&core.dialect, part, position))?;
-        let type_name = |given: &Given<'_, Beside>| match given.beside {
-            Some(what) => what.type_name(given.column),
-            None => plain_type(&given.column.logical, part.is_mapped()).into_owned(),
-        };
-        let types = given.iter().map(type_name).collect();
-        Ok(Writing { core, rows, given, types })
-    }
-
+impl Writing<'_> {
     /// The key of a row as it is bound.
     fn key(&self, row: usize) -> Value {
         let kind = self.part.key().kind;
@@ -147,6 +110,12 @@ impl<'a> Writing<'a> {
         let cast = |sql: &mut Sql<'_>, value: Value, type_name: &str| {
             sql.push("CAST(").bind(value).push(" AS ").push_type(type_name).push(")");
         };
+        // What each value is cast to.
+        let type_name = |given: &Given<'_, Beside>| match given.beside {
+            Some(what) => what.type_name(given.column),
+            None => plain_type(&given.column.logical, self.part.is_mapped()).into_owned(),
+        };
+        let types: Vec<String> = self.given.iter().map(type_name).collect();
         sql.list(rows, ", ", |sql, &row| {
             sql.push("(");
             cast(sql, self.key(row), self.key_type());
@@ -158,7 +127,7 @@ impl<'a> Writing<'a> {
                 sql.push(", ");
                 cast(sql, Value::Int(self.expected(row)), "BIGINT");
             }
-            for (given, type_name) in self.given.iter().zip(&self.types) {
+            for (given, type_name) in self.given.iter().zip(&types) {
                 sql.push(", ");
                 cast(sql, self.value(row, given)?, type_name);
             }

@@ -73,7 +73,9 @@ impl Core {
         let mut attempt = 1;
         let mut persistent = true;
         loop {
-            match self.waits(Phase::Read, self.fetch(query(text, values, persistent)?)).await? {
+            // What waits is several kilobytes: boxed, it is not copied from one future into the next.
+            let work = Box::pin(self.fetch(query(text, values, persistent)?));
+            match self.waits(Phase::Read, work).await? {
                 Ok(rows) => return Ok(rows),
                 Err(cause) if failure::is_lost(&cause) && attempt < most => attempt += 1,
                 Err(cause) if persistent && failure::is_stale_plan(&cause) => persistent = false,

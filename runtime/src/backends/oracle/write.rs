@@ -5,12 +5,12 @@
 //! swap values.
 
 use std::collections::HashMap;
-use std::ops::Deref;
 
 use super::columns::{self, Beside};
 use super::core::Core;
-use crate::backends::sql::batch::{Attempt, Found, Given, Rows, attempted, overtaken};
-use crate::backends::sql::session::{Phase, Session, Sessions};
+use super::dialect::OracleDialect;
+use crate::backends::sql::batch::{self, Attempt, Found, Given, attempted, overtaken};
+use crate::backends::sql::session::{Phase, Session};
 use crate::backends::sql::{Dialect, Sql, Statement, Term, children};
 use crate::driver::{WriteBatch, WriteMode, WriteReport};
 use crate::error::{Error, ErrorKind, Result};
@@ -21,44 +21,21 @@ use crate::types::{LogicalType, Value};
 const IDS: usize = 1_000;
 
 /// A batch with what is needed to write it.
-struct Writing<'a> {
-    core: &'a Core,
-    rows: Rows<'a>,
-    given: Vec<Given<'a, Beside>>,
-}
-
-impl<'a> Deref for Writing<'a> {
-    type Target = Rows<'a>;
-
-    fn deref(&self) -> &Rows<'a> {
-        &self.rows
-    }
-}
+type Writing<'a> = batch::Writing<'a, OracleDialect, Beside>;
 
 /// Writes a batch.
 pub(super) async fn write(core: &Core, part: &Part, batch: &WriteBatch) -> Result<WriteReport> {
     if batch.is_empty() {
         return Ok(WriteReport::default());
     }
-    attempted(&Writing::new(core, part, batch)?).await
+    let beside = |position| columns::beside(&core.dialect, part, position);
+    attempted(&Writing::new(core, part, batch, beside)?).await
 }
 
 impl Attempt for Writing<'_> {
     const BEGIN: Option<&'static str> = None;
     const COMMIT: &'static str = "COMMIT";
     const ROLLBACK: &'static str = "ROLLBACK";
-
-    fn rows(&self) -> &Rows<'_> {
-        &self.rows
-    }
-
-    fn dialect(&self) -> &dyn Dialect {
-        &self.core.dialect
-    }
-
-    fn sessions(&self) -> &dyn Sessions {
-        &*self.core.sessions
-    }
 
     async fn apply(&self, session: &mut dyn Session) -> Result<WriteReport> {
         if self.batch.mode == WriteMode::Insert {
@@ -95,13 +72,7 @@ impl Attempt for Writing<'_> {
     }
 }
 
-impl<'a> Writing<'a> {
-    fn new(core: &'a Core, part: &'a Part, batch: &'a WriteBatch) -> Result<Self> {
-        let rows = Rows::new(part, batch)?;
-        let given = rows.given(|position| columns::beside(&core.dialect, part, position))?;
-        Ok(Writing { core, rows, given })
-    }
-
+impl Writing<'_> {
     /// Runs a text for each of some rows, which all are written.
     async fn each(&self, session: &mut dyn Session, text: &str, rows: Vec<Vec<Value>>) -> Result<()> {
         let wanted = rows.len() as u64;

@@ -71,12 +71,18 @@ impl Core {
 
     /// Runs a statement that only reads.
     pub(super) async fn rows(&self, text: &str, parameters: &[Parameter]) -> Result<Vec<PgRow>> {
+        self.asked(text, parameters, false).await
+    }
+
+    async fn asked(&self, text: &str, parameters: &[Parameter], one: bool) -> Result<Vec<PgRow>> {
         // The pool shrinks with every lost session that it hands out: what it had at first bounds the attempts.
         let most = self.attempts();
         let mut attempt = 1;
         let mut persistent = true;
         loop {
-            match self.waits(Phase::Read, self.fetch(query(text, parameters, persistent)?)).await? {
+            // What waits is several kilobytes: boxed, it is not copied from one future into the next.
+            let work = Box::pin(self.fetch(query(text, parameters, persistent)?, one));
+            match self.waits(Phase::Read, work).await? {
                 Ok(rows) => return Ok(rows),
                 Err(cause) if failure::is_lost(&cause) && attempt < most => attempt += 1,
                 Err(cause) if persistent && failure::is_stale_plan(&cause) => persistent = false,
@@ -86,13 +92,22 @@ impl Core {
     }
 
     /// Runs a statement on a connection of the pool. Dropped before it is done, it closes the connection, which makes the
-    /// server stop: returned to the pool it would first be waited for.
-    pub(super) async fn fetch(&self, query: sqlx::query::Query<'_, Postgres, PgArguments>) -> Result<Vec<PgRow>, sqlx::Error> {
+    /// server stop: returned to the pool it would first be waited for. `one` row is all there is of some.
+    pub(super) async fn fetch(&self, query: sqlx::query::Query<'_, Postgres, PgArguments>, one: bool) -> Result<Vec<PgRow>, sqlx::Error> {
         let mut held = Held(None);
         let connection = held.0.insert(self.pool.acquire().await?);
-        let rows = query.fetch_all(&mut **connection).await;
+        let rows = if one {
+            query.fetch_optional(&mut **connection).await.map(|row| row.into_iter().collect())
+        } else {
+            query.fetch_all(&mut **connection).await
+        };
         held.0.take();
         rows
+    }
+
+    /// The row of a key: no more than one is there but in tables of others.
+    pub(super) async fn one(&self, part: &Part, text: &str, parameters: &[Parameter], columns: &[usize]) -> Result<Page> {
+        answer::page(part, &self.asked(text, parameters, !part.is_mapped()).await?, columns, false)
     }
 
     /// Runs a select of rows.

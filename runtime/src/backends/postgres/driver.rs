@@ -83,7 +83,7 @@ impl Driver for PostgresDriver {
         Reply::later(async move {
             let text = self.texts.of(&self.core.dialect, part, columns)?;
             let parameters = [codec::parameter(&key)];
-            self.core.page(part, &text, &parameters, columns, false).await
+            self.core.one(part, &text, &parameters, columns).await
         })
     }
 

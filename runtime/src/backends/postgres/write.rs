@@ -1,4 +1,7 @@
 //! Batches as one statement each: every column is one array, which `UNNEST` turns into rows.
+//!
+//! The server says how many rows it wrote. Where that is all of them nothing else is asked; where it is fewer, the batch is undone
+//! and done again by a statement that gives the ids it wrote: thousands of ids cost as much as a tenth of the batch.
 
 use sqlx::Connection;
 use sqlx::postgres::{PgConnection, PgRow};
@@ -17,10 +20,21 @@ use crate::types::{Id, Value};
 /// Most attempts when another session wrote the same rows at the same time.
 const CONFLICTS: u32 = 5;
 
-/// A batch as a statement that returns the ids it wrote.
+/// A batch as a statement.
 struct Bulk {
     text: String,
+    /// Behind the text: gives the ids that it wrote.
+    returning: String,
     parameters: Vec<Parameter>,
+}
+
+/// What is asked of a statement.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ask {
+    /// How many rows it wrote.
+    Number,
+    /// Which.
+    Ids,
 }
 
 /// One array a column: its name, its parameter's type and what the rows' values are cast to.
@@ -81,13 +95,16 @@ impl Bulk {
         let kind = part.key().kind;
         let keys: Vec<Value> = order.iter().filter_map(|&row| kind.value(&batch.ids[row])).collect();
         let mut parameters = vec![codec::array(key_array(kind).0, keys.iter()), codec::parameter(&Value::Int(batch.version))];
+        let mut returning = Sql::new(&core.dialect);
+        returning.push(" RETURNING t.").name(part.id_column());
+        let returning = returning.finish().text;
         let mut sql = Sql::new(&core.dialect);
         if batch.mode == WriteMode::Delete {
             delete(&mut sql, part);
             if part.is_mapped() {
                 parameters.truncate(1);
             }
-            return Ok(Bulk { text: sql.finish().text, parameters });
+            return Ok(Bulk { text: sql.finish().text, returning, parameters });
         }
         let carried = carried(core, part, batch, &order)?;
         let expected = batch.mode == WriteMode::Patch && !batch.expected.is_empty() && !part.is_mapped();
@@ -100,7 +117,7 @@ impl Bulk {
             WriteMode::Patch => patch(&mut sql, part, &carried, expected),
             mode => put(&mut sql, part, &carried, mode == WriteMode::Upsert),
         }
-        Ok(Bulk { text: sql.finish().text, parameters })
+        Ok(Bulk { text: sql.finish().text, returning, parameters })
     }
 }
 
@@ -169,7 +186,6 @@ fn put(sql: &mut Sql<'_>, part: &Part, columns: &[Carried], replace: bool) {
             sql.push(" WHERE t.").name(VERSION_COLUMN).push(" < excluded.").name(VERSION_COLUMN);
         }
     }
-    sql.push(" RETURNING t.").name(part.id_column());
 }
 
 fn patch(sql: &mut Sql<'_>, part: &Part, columns: &[Carried], expected: bool) {
@@ -195,7 +211,6 @@ fn patch(sql: &mut Sql<'_>, part: &Part, columns: &[Carried], expected: bool) {
             sql.push(" AND t.").name(VERSION_COLUMN).push(" = u.expected");
         }
     }
-    sql.push(" RETURNING t.").name(part.id_column());
 }
 
 fn delete(sql: &mut Sql<'_>, part: &Part) {
@@ -203,11 +218,12 @@ fn delete(sql: &mut Sql<'_>, part: &Part) {
     if !part.is_mapped() {
         sql.push(" AND t.").name(VERSION_COLUMN).push(" < $2::bigint");
     }
-    sql.push(" RETURNING t.").name(part.id_column());
 }
 
 /// How one attempt failed.
 enum Failed {
+    /// It wrote fewer rows than it was given: which, is asked next.
+    Fewer,
     /// Nothing was begun, or the server undid it and asks for another attempt.
     Again(Error),
     /// For good.
@@ -227,9 +243,16 @@ pub(super) async fn write(core: &Core, part: &Part, batch: &WriteBatch) -> Resul
     }
     let bulk = Bulk::new(core, part, batch)?;
     let most = core.attempts().max(CONFLICTS);
-    for attempt in 1.. {
-        match once(core, part, batch, &bulk, attempt > 1).await {
+    // Rows to be deleted are often gone already.
+    let mut ask = if batch.mode == WriteMode::Delete { Ask::Ids } else { Ask::Number };
+    let mut attempt = 1;
+    loop {
+        match once(core, part, batch, &bulk, ask, attempt > 1).await {
             Ok(report) => return Ok(report),
+            Err(Failed::Fewer) => {
+                ask = Ask::Ids;
+                continue;
+            }
             Err(Failed::Again(error)) if attempt >= most => return Err(error),
             Err(Failed::Again(error)) if error.kind() == ErrorKind::Conflict => {
                 // Let the other session finish first, and do not come back in step with it.
@@ -238,11 +261,11 @@ pub(super) async fn write(core: &Core, part: &Part, batch: &WriteBatch) -> Resul
             Err(Failed::Again(_)) => {}
             Err(Failed::Final(error)) => return Err(error),
         }
+        attempt += 1;
     }
-    Ok(WriteReport::default())
 }
 
-async fn once(core: &Core, part: &Part, batch: &WriteBatch, bulk: &Bulk, again: bool) -> Result<WriteReport, Failed> {
+async fn once(core: &Core, part: &Part, batch: &WriteBatch, bulk: &Bulk, ask: Ask, again: bool) -> Result<WriteReport, Failed> {
     let lost = |cause| {
         let lost = failure::is_lost(&cause);
         let error = failure::error(cause, Phase::Write);
@@ -251,7 +274,7 @@ async fn once(core: &Core, part: &Part, batch: &WriteBatch, bulk: &Bulk, again: 
     let mut held = Held(None);
     let connection = held.0.insert(core.pool.acquire().await.map_err(lost)?);
     let mut transaction = core.waits(Phase::Write, connection.begin()).await?.map_err(lost)?;
-    let done = match apply(core, part, batch, bulk, again, &mut transaction).await {
+    let done = match apply(core, part, batch, bulk, ask, again, &mut transaction).await {
         Ok(report) => {
             let committed = core.waits(Phase::Commit, transaction.commit()).await?;
             committed.map(|()| report).map_err(|cause| Failed::Final(failure::error(cause, Phase::Commit)))
@@ -273,11 +296,17 @@ async fn apply(
     part: &Part,
     batch: &WriteBatch,
     bulk: &Bulk,
+    ask: Ask,
     again: bool,
     connection: &mut PgConnection,
 ) -> Result<WriteReport, Failed> {
     let failed = |cause: sqlx::Error| refused(core, part, cause);
-    let statement = query(&bulk.text, &bulk.parameters, !again).map_err(Failed::Final)?;
+    if ask == Ask::Number {
+        let statement = query(&bulk.text, &bulk.parameters, !again).map_err(Failed::Final)?;
+        let done = core.waits(Phase::Write, Box::pin(statement.execute(&mut *connection))).await?.map_err(failed)?;
+        return if done.rows_affected() == batch.len() as u64 { Ok(WriteReport::default()) } else { Err(Failed::Fewer) };
+    }
+    let statement = query(&format!("{}{}", bulk.text, bulk.returning), &bulk.parameters, !again).map_err(Failed::Final)?;
     let written = core.waits(Phase::Write, statement.fetch_all(&mut *connection)).await?.map_err(failed)?;
     if written.len() == batch.len() {
         return Ok(WriteReport::default());

@@ -3,10 +3,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
+use std::ops::Deref;
 use std::time::Duration;
 
 use super::core::{Core, Lies, whole};
-use super::session::{Answer, Phase, Session, Sessions};
+use super::session::{Answer, Phase, Session};
 use super::{Dialect, Sql, Statement, children, ddl};
 use crate::driver::{WriteBatch, WriteMode, WriteReport};
 use crate::error::{Error, ErrorKind, Result, Status};
@@ -31,7 +32,7 @@ impl From<Error> for Failed {
     }
 }
 
-/// A batch as one engine writes it.
+/// How one engine writes a [`Writing`] of its own.
 pub(crate) trait Attempt: Sync {
     /// What begins a transaction, where a statement does.
     const BEGIN: Option<&'static str>;
@@ -39,15 +40,6 @@ pub(crate) trait Attempt: Sync {
     const COMMIT: &'static str;
     /// What undoes it.
     const ROLLBACK: &'static str;
-
-    /// The rows.
-    fn rows(&self) -> &Rows<'_>;
-
-    /// The engine's dialect.
-    fn dialect(&self) -> &dyn Dialect;
-
-    /// Where connections come from.
-    fn sessions(&self) -> &dyn Sessions;
 
     /// Writes the rows within a transaction that is begun.
     fn apply(&self, session: &mut dyn Session) -> impl Future<Output = Result<WriteReport>> + Send;
@@ -57,49 +49,58 @@ pub(crate) trait Attempt: Sync {
 }
 
 /// One transaction.
-async fn once<A: Attempt>(attempt: &A) -> Result<WriteReport, Failed> {
-    let mut session = attempt.sessions().session(Phase::Write).await?;
-    if let Some(begin) = A::BEGIN {
+async fn once<'a, D: Lies, B>(attempt: &Writing<'a, D, B>) -> Result<WriteReport, Failed>
+where
+    Writing<'a, D, B>: Attempt,
+{
+    let mut session = attempt.core.sessions.session(Phase::Write).await?;
+    if let Some(begin) = Writing::<'a, D, B>::BEGIN {
         session.run(&Statement::plain(begin), Phase::Write).await?;
     }
     match attempt.apply(&mut *session).await {
-        Ok(report) => match session.run(&Statement::plain(A::COMMIT), Phase::Commit).await {
+        Ok(report) => match session.run(&Statement::plain(Writing::<'a, D, B>::COMMIT), Phase::Commit).await {
             Ok(_) => Ok(report),
             // Whether it took place is not known: never again.
-            Err(error) => Err(Failed::Final(attempt.rows().entity(error))),
+            Err(error) => Err(Failed::Final(attempt.entity(error))),
         },
         Err(error) => {
             // What cannot be undone here, the server undoes when the connection ends.
-            let _ = session.run(&Statement::plain(A::ROLLBACK), Phase::Write).await;
+            let _ = session.run(&Statement::plain(Writing::<'a, D, B>::ROLLBACK), Phase::Write).await;
             Err(refused(attempt, &mut *session, error).await)
         }
     }
 }
 
 /// What the server said of a statement, with the id or the field it is about.
-async fn refused<A: Attempt>(attempt: &A, session: &mut dyn Session, error: Error) -> Failed {
+async fn refused<'a, D: Lies, B>(attempt: &Writing<'a, D, B>, session: &mut dyn Session, error: Error) -> Failed
+where
+    Writing<'a, D, B>: Attempt,
+{
     if error.kind() != ErrorKind::UniqueViolation {
         return error.into();
     }
     // The id counts first, whichever key the server met.
-    if attempt.rows().batch.mode == WriteMode::Insert {
+    if attempt.batch.mode == WriteMode::Insert {
         match attempt.look(session).await {
             Ok(there) => {
-                if let Some(taken) = attempt.rows().taken(&there) {
+                if let Some(taken) = attempt.taken(&there) {
                     return Failed::Final(taken);
                 }
             }
             Err(error) => return error.into(),
         }
     }
-    attempt.rows().clash(attempt.dialect(), error)
+    attempt.clash(&attempt.core.dialect, error)
 }
 
 /// Writes a batch: tries until it is written, or refused.
 ///
 /// # Errors
 /// Those of the last attempt.
-pub(crate) async fn attempted<A: Attempt>(batch: &A) -> Result<WriteReport> {
+pub(crate) async fn attempted<'a, D: Lies, B>(batch: &Writing<'a, D, B>) -> Result<WriteReport>
+where
+    Writing<'a, D, B>: Attempt,
+{
     let mut attempt = 1;
     loop {
         match once(batch).await {
@@ -131,6 +132,38 @@ pub(crate) struct Given<'p, B> {
     pub(crate) beside: Option<B>,
 }
 
+/// A batch with what is needed to write it: what lies beside a column is the engine's.
+pub(crate) struct Writing<'a, D, B> {
+    pub(crate) core: &'a Core<D>,
+    pub(crate) rows: Rows<'a>,
+    pub(crate) given: Vec<Given<'a, B>>,
+}
+
+impl<'a, D, B> Deref for Writing<'a, D, B> {
+    type Target = Rows<'a>;
+
+    fn deref(&self) -> &Rows<'a> {
+        &self.rows
+    }
+}
+
+impl<'a, D, B> Writing<'a, D, B> {
+    /// The rows and the columns of a batch; `beside` says what lies beside one of the part's.
+    ///
+    /// # Errors
+    /// As [`WriteBatch::in_key_order`], and [`ErrorKind::Internal`] for a batch of another part.
+    pub(crate) fn new(
+        core: &'a Core<D>,
+        part: &'a Part,
+        batch: &'a WriteBatch,
+        beside: impl Fn(usize) -> Vec<(B, String)>,
+    ) -> Result<Self> {
+        let rows = Rows::new(part, batch)?;
+        let given = rows.given(beside)?;
+        Ok(Writing { core, rows, given })
+    }
+}
+
 /// The rows of a batch.
 pub(crate) struct Rows<'a> {
     pub(crate) part: &'a Part,
@@ -153,7 +186,7 @@ impl<'a> Rows<'a> {
     ///
     /// # Errors
     /// As [`WriteBatch::in_key_order`].
-    pub(crate) fn new(part: &'a Part, batch: &'a WriteBatch) -> Result<Self> {
+    fn new(part: &'a Part, batch: &'a WriteBatch) -> Result<Self> {
         let order = batch.in_key_order(part)?;
         Ok(Rows { part, batch, order, versioned: !part.is_mapped() })
     }
@@ -162,7 +195,7 @@ impl<'a> Rows<'a> {
     ///
     /// # Errors
     /// [`ErrorKind::Internal`] for a batch of another part.
-    pub(crate) fn given<B>(&self, beside: impl Fn(usize) -> Vec<(B, String)>) -> Result<Vec<Given<'a, B>>> {
+    fn given<B>(&self, beside: impl Fn(usize) -> Vec<(B, String)>) -> Result<Vec<Given<'a, B>>> {
         let mut given = Vec::with_capacity(self.batch.columns.len());
         for (place, &position) in self.batch.columns.iter().enumerate() {
             let column = self.part.columns.get(position);
