@@ -111,7 +111,8 @@ async fn an_approximate_index_under_a_filter_gives_all_there_are() -> Outcome {
                 let own = driver.as_any().downcast_ref::<MilvusDriver>().ok_or("another driver")?;
                 own.flush(&part).await?;
                 tokio::time::sleep(Duration::from_secs(3)).await;
-                for (matches, k) in [(0, 5), (1, 5), (7, 5), (7, 50), (40, 39), (40, 40), (40, 41), (ROWS, 10), (ROWS, ROWS), (ROWS, 5_000)]
+                for (matches, k) in
+                    [(0, 5), (1, 5), (7, 5), (7, 50), (40, 39), (40, 40), (40, 41), (200, 10), (ROWS, 10), (ROWS, ROWS), (ROWS, 5_000)]
                 {
                     for exact in [false, true] {
                         let target = random_vector(&mut random, 12);
@@ -125,7 +126,8 @@ async fn an_approximate_index_under_a_filter_gives_all_there_are() -> Outcome {
                         let expected = nearest_ids(&rows, 1, &target, metric, k, |row| matches == ROWS || chosen.contains(&int(row)));
                         assert_eq!(found.len(), expected.len(), "{server}, {method}, {metric}, {matches} matches, k {k}");
                         assert!(found.scores.is_sorted_by(|a, b| a >= b));
-                        if exact {
+                        // Where a filter leaves few rows no index is worth what it loses.
+                        if exact || matches < ROWS {
                             assert_eq!(found.ids, expected, "{server}, {method}, {metric}, {matches} matches, k {k}");
                         }
                     }

@@ -26,6 +26,8 @@ type Turn = Arc<tokio::sync::Mutex<()>>;
 pub(super) struct Inner {
     pub client: Client,
     pub timeout: Duration,
+    /// Whether the server is the embedded one: its indexes are there at once, and it counts slowly.
+    pub lite: bool,
     turns: Mutex<HashMap<String, Turn>>,
     own: Weak<Inner>,
 }
@@ -38,11 +40,11 @@ impl Inner {
 
     /// This connection, for streams that outlive the call.
     pub(super) fn shared(&self) -> Arc<Inner> {
-        self.own.upgrade().unwrap_or_else(|| Inner::new(self.client.clone(), self.timeout))
+        self.own.upgrade().unwrap_or_else(|| Inner::new(self.client.clone(), self.timeout, self.lite))
     }
 
-    fn new(client: Client, timeout: Duration) -> Arc<Inner> {
-        Arc::new_cyclic(|own| Inner { client, timeout, turns: Mutex::default(), own: own.clone() })
+    fn new(client: Client, timeout: Duration, lite: bool) -> Arc<Inner> {
+        Arc::new_cyclic(|own| Inner { client, timeout, lite, turns: Mutex::default(), own: own.clone() })
     }
 }
 
@@ -73,7 +75,7 @@ impl MilvusDriver {
             max_batch: MAX_BATCH,
             max_k: MAX_K,
         };
-        Ok(MilvusDriver { inner: Inner::new(client, config.timeout), description })
+        Ok(MilvusDriver { inner: Inner::new(client, config.timeout, super::options::is_embedded(&version)), description })
     }
 
     /// Has the server seal what it holds in memory and build the indexes over it, in the background: after a load of

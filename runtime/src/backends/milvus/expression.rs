@@ -1,6 +1,6 @@
 //! Filters as Milvus expressions. Two-valued as ours: Milvus 2.3 has no null, and a missing value is a flag.
 
-use super::codec::{self, Store};
+use super::codec;
 use super::literal;
 use super::shape::{has_field, value_field};
 use crate::driver::native_only;
@@ -57,6 +57,18 @@ impl Expression {
     }
 }
 
+/// Expressions put together in pairs, pairs of pairs and so on: the server takes no expression that is a hundred deep.
+fn joined(mut all: Vec<Expression>, join: fn(Expression, Expression) -> Expression) -> Option<Expression> {
+    while all.len() > 1 {
+        let mut rest = all.into_iter();
+        all = std::iter::from_fn(|| Some((rest.next()?, rest.next()))).map(|(a, b)| match b {
+            Some(b) => join(a, b),
+            None => a,
+        }).collect();
+    }
+    all.pop()
+}
+
 /// What of a field is compared: its name on the server, how it lies, whether it may be missing.
 struct Operand<'a> {
     name: String,
@@ -74,11 +86,15 @@ pub(super) fn takes(part: &Part, test: &Test) -> bool {
 /// A filter as an expression; `None` when some test of it cannot be said.
 pub(super) fn of_filter(part: &Part, filter: &Filter) -> Option<Expression> {
     Some(match filter {
-        Filter::And(parts) => parts.iter().try_fold(Always, |all, p| Some(all.and(of_filter(part, p)?)))?,
-        Filter::Or(parts) => parts.iter().try_fold(Never, |any, p| Some(any.or(of_filter(part, p)?)))?,
+        Filter::And(parts) => joined(of_filters(part, parts)?, Expression::and).unwrap_or(Always),
+        Filter::Or(parts) => joined(of_filters(part, parts)?, Expression::or).unwrap_or(Never),
         Filter::Not(inner) => of_filter(part, inner)?.not(),
         Filter::Test(test) => of_test(part, test)?,
     })
+}
+
+fn of_filters(part: &Part, filters: &[Filter]) -> Option<Vec<Expression>> {
+    filters.iter().map(|filter| of_filter(part, filter)).collect()
 }
 
 /// Only these ids.
@@ -209,20 +225,21 @@ impl Operand<'_> {
     }
 
     fn any_of(&self, members: &[Value]) -> Option<Expression> {
-        let mut any = Never;
+        let mut any = Vec::new();
         let mut literals = Vec::new();
         for member in members {
-            match (Store::of(&self.logical), member) {
-                (_, Value::Null) => any = any.or(self.some().not()),
-                // Many texts go into one list; the rest is compared one by one.
-                (Store::Text, Value::Text(text)) if fits(&self.logical, member) && text.len() < codec::COMPARABLE => literals.push(literal::text(text)),
-                _ => any = any.or(self.compare(Relation::Equal, member)?),
+            // Many values go into one list; the rest is compared one by one.
+            match if fits(&self.logical, member) { codec::encode(&self.logical, member).ok() } else { None } {
+                _ if member.is_null() => any.push(self.some().not()),
+                Some(codec::Cell::Text(text)) if text.len() < codec::COMPARABLE => literals.push(literal::text(&text)),
+                Some(codec::Cell::Int(n)) if n != i64::MIN => literals.extend(literal::int(n)),
+                _ => any.push(self.compare(Relation::Equal, member)?),
             }
         }
         if !literals.is_empty() {
-            any = any.or(self.present(format!("{} in {}", self.name, literal::list(literals))));
+            any.push(self.present(format!("{} in {}", self.name, literal::list(literals))));
         }
-        Some(any)
+        Some(joined(any, Expression::or).unwrap_or(Never))
     }
 
     /// All texts with a prefix lie between it and the next text that does not have it: exact, by bytes.
@@ -258,4 +275,23 @@ fn fits(logical: &LogicalType, value: &Value) -> bool {
             | (LogicalType::Uuid, Value::Uuid(_))
             | (LogicalType::Bytes, Value::Bytes(_))
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_are_joined_without_depth() {
+        let all: Vec<Expression> = (0..1_000).map(|n| Where(n.to_string())).collect();
+        let text = joined(all, Expression::or).and_then(|any| any.text()).unwrap_or_default();
+        let (mut depth, mut most) = (0, 0);
+        for c in text.chars() {
+            depth += i32::from(c == '(') - i32::from(c == ')');
+            most = most.max(depth);
+        }
+        assert_eq!((depth, most, text.matches(" or ").count()), (0, 10, 999));
+        assert!(text.starts_with("((((((((((0 or 1) or (2 or 3)) or"), "{}", &text[..60]);
+        assert_eq!(joined(Vec::new(), Expression::and), None);
+    }
 }

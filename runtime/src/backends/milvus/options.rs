@@ -69,6 +69,11 @@ pub(super) fn misplaces(version: &str) -> bool {
     matches!((numbers.next(), numbers.next()), (Some(Ok(major)), Some(Ok(minor))) if (major, minor) < (2, 4))
 }
 
+/// Whether a version is that of Milvus Lite in Python; the servers that PyPI ships end in `-lite` too, and are none.
+pub(super) fn is_embedded(version: &str) -> bool {
+    version.replace('-', "_").to_ascii_lowercase().contains("milvus_lite")
+}
+
 /// The field by which a collection's rows are spread.
 pub(super) fn partition_field(part: &Part) -> Result<Option<String>> {
     Ok(partition(part)?.map(value_field))
@@ -81,7 +86,7 @@ pub(super) fn partitions(part: &Part) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::misplaces;
+    use super::{is_embedded, misplaces};
 
     #[test]
     fn versions_before_2_4_misplace_rows() {
@@ -91,5 +96,11 @@ mod tests {
         for new in ["2.4.0", "v2.5.1-rc", "3.0", "10.1", "milvus_lite-3.2.2", "", "latest"] {
             assert!(!misplaces(new), "{new}");
         }
+    }
+
+    #[test]
+    fn a_server_that_ends_in_lite_is_not_embedded() {
+        assert!(is_embedded("milvus_lite-3.2.2") && is_embedded("milvus-lite 3.2"));
+        assert!(!is_embedded("2.3.5-lite") && !is_embedded("v2.3.5") && !is_embedded(""));
     }
 }

@@ -368,6 +368,8 @@ pub(super) struct Ids {
 pub(super) struct SearchData {
     #[prost(message, repeated, tag = "3")]
     pub fields_data: Vec<FieldData>,
+    #[prost(float, repeated, tag = "4")]
+    pub scores: Vec<f32>,
     #[prost(message, optional, tag = "5")]
     pub ids: Option<Ids>,
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::config::Consistency;
 use super::driver::Inner;
 use super::options;
 use super::expression::{self, Expression};
@@ -16,6 +17,8 @@ use crate::types::{Id, Value};
 
 /// Most rows the server gives at once, and most of one search.
 pub(super) const WINDOW: usize = 16_384;
+/// What a query for a count asks for.
+const COUNT: &str = "count(*)";
 /// Most ids in one expression.
 pub(super) const MAX_IDS: usize = 1_000;
 /// Fewest and most rows of a page: a round trip costs more than some rows.
@@ -38,6 +41,18 @@ pub(super) fn condition(part: &Part, filter: &Filter, ids: Option<&[Id]>) -> Res
 
 impl Inner {
     async fn query(&self, shape: &Shape, expr: String, output_fields: Vec<String>, limit: Option<usize>) -> Result<Fields> {
+        let consistency = options::consistency(&shape.part, self.client.consistency());
+        self.query_at(shape, expr, output_fields, limit, consistency).await
+    }
+
+    async fn query_at(
+        &self,
+        shape: &Shape,
+        expr: String,
+        output_fields: Vec<String>,
+        limit: Option<usize>,
+        consistency_level: i32,
+    ) -> Result<Fields> {
         let mut query_params = Vec::new();
         if let Some(limit) = limit {
             query_params.push(KeyValuePair::new("limit", limit));
@@ -51,7 +66,7 @@ impl Inner {
             expr,
             output_fields,
             query_params,
-            consistency_level: options::consistency(&shape.part, self.client.consistency()),
+            consistency_level,
         };
         let answer: QueryResults = self.client.read("Query", request).await?;
         Fields::new(answer.fields_data, None)
@@ -104,7 +119,13 @@ impl Inner {
     /// How many rows satisfy a condition.
     pub(super) async fn count(&self, shape: &Shape, condition: &Expression) -> Result<i64> {
         let Some(expr) = condition.text() else { return Ok(0) };
-        self.query(shape, expr, vec!["count(*)".to_owned()], None).await?.count()
+        self.query(shape, expr, vec![COUNT.to_owned()], None).await?.count()
+    }
+
+    /// How many rows satisfied a condition a short while ago: the last writes may be missing, and are not waited for.
+    pub(super) async fn roughly(&self, shape: &Shape, condition: &Expression) -> Result<i64> {
+        let Some(expr) = condition.text() else { return Ok(0) };
+        self.query_at(shape, expr, vec![COUNT.to_owned()], None, Consistency::Eventually.level()).await?.count()
     }
 }
 
@@ -125,6 +146,11 @@ impl Walk {
     /// All rows that satisfy a condition.
     pub(super) fn all(inner: Arc<Inner>, shape: Arc<Shape>, condition: Expression, columns: Vec<usize>) -> Walk {
         Walk { inner, shape, condition, columns, after: None, page: 1_024, most: *PAGE.end(), skip: 0, left: usize::MAX }
+    }
+
+    /// All rows that satisfy a condition, so many at once.
+    pub(super) fn by(inner: Arc<Inner>, shape: Arc<Shape>, condition: Expression, columns: Vec<usize>, rows: usize) -> Walk {
+        Walk { page: rows, most: rows, ..Walk::all(inner, shape, condition, columns) }
     }
 
     /// What a sub-query without a search asks for.

@@ -148,7 +148,7 @@ fn texts(list: ScalarField) -> Vec<String> {
     }
 }
 
-fn garbled(what: &str) -> Error {
+pub(super) fn garbled(what: &str) -> Error {
     Error::new(ErrorKind::Corrupt, format!("Milvus answered without {what}: the collection was changed by something else"))
 }
 

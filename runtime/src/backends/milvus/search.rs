@@ -1,8 +1,14 @@
-//! Vector search. The server ranks in 32 bits and leaves ties open, so it is asked for some more than `k`; scores are
-//! computed again from the vectors it returns, and when it found too few, the matching rows are ranked here.
+//! Vector search. The server ranks in 32 bits and leaves ties open, so it is asked for some more than `k`. A cosine is told
+//! by the server, which is exact enough where none are close; else scores are computed from the vectors it returns, which it
+//! looks up in a second round. When it found too few, the matching rows are ranked here.
+//!
+//! Until an index is built over the rows and loaded, minutes after they are written, the server walks 16 of 128 lists whatever
+//! it is told, and what a filter leaves lies in the others. So where a filter leaves few rows, they are all compared here.
 
+use std::pin::pin;
 use std::sync::Arc;
 
+use futures_util::future::{Either, select};
 use prost::Message;
 
 use super::driver::Inner;
@@ -10,7 +16,7 @@ use super::options;
 use super::expression::{self, Expression};
 use super::proto::{KeyValuePair, PlaceholderGroup, PlaceholderValue, Search, SearchResults, data_type};
 use super::read::{WINDOW, Walk, condition};
-use super::rows::Fields;
+use super::rows::{Fields, garbled};
 use super::shape::{Collection, Method, Shape, length, metric_name, value_field};
 use crate::driver::{NearQuery, Page, PageStream, Reply, SubQuery};
 use crate::error::{Error, ErrorKind, Result};
@@ -19,6 +25,11 @@ use crate::types::{Id, Metric, Value};
 
 /// Most hits of one search that a caller may ask for.
 pub(super) const MAX_K: usize = 10_000;
+
+/// Most hits whose scores are likely to be apart.
+const FEW: usize = 100;
+/// How many numbers are read, most, to compare all rows that a filter leaves: 10,000 rows of 384, in one message.
+const COMPARED: usize = 4 << 20;
 
 /// A row that a search found: its id, its version where it was found, its score.
 type Hit = (Id, i64, f64);
@@ -70,7 +81,7 @@ impl Nearest {
         }
         let method = Method::of(column)?;
         if (!near.exact || method.is_exact())
-            && let Some(hits) = self.searched(near, k, collection, method, &wanted, expr).await?
+            && let Some(hits) = self.found(near, k, collection, method, &wanted, expr).await?
             && let Some(page) = self.complete(&hits, true).await?
         {
             return Ok(page);
@@ -84,6 +95,44 @@ impl Nearest {
         Page::new(self.query.columns.len())
     }
 
+    fn is_filtered(&self) -> bool {
+        !self.query.filter.is_all() || self.query.ids.is_some()
+    }
+
+    /// Whether the whole index is walked: the embedded server walks as if there were no filter, and gives what is left of that.
+    /// By the dot product no walk of its graph comes everywhere.
+    fn is_wide(&self, near: &NearQuery) -> bool {
+        self.inner.lite && self.is_filtered() && near.metric != Metric::Dot
+    }
+
+    /// The nearest by the server's search; `None` where all matching rows are to be compared instead.
+    async fn found(
+        &self,
+        near: &NearQuery,
+        k: usize,
+        collection: &Collection,
+        method: Method,
+        wanted: &Expression,
+        expr: String,
+    ) -> Result<Option<Vec<Hit>>> {
+        let search = self.searched(near, k, collection, method, wanted, expr);
+        let trusted = method.is_exact() || !self.is_filtered() || self.is_wide(near);
+        if trusted {
+            return search.await;
+        }
+        // Counted beside the search, and without waiting for the last writes: it decides over the way alone.
+        let most = COMPARED / near.vector.len().max(1);
+        let few = |count: &i64| usize::try_from(*count).is_ok_and(|count| count <= most);
+        match select(pin!(self.inner.roughly(&self.shape, wanted)), pin!(search)).await {
+            Either::Left((Ok(count), _)) if few(&count) => Ok(None),
+            Either::Left((_, search)) => search.await,
+            Either::Right((found, count)) => {
+                let found = found?;
+                Ok(if count.await.as_ref().is_ok_and(few) { None } else { found })
+            }
+        }
+    }
+
     /// The nearest by the server's search; `None` when it cannot be sure of them.
     async fn searched(
         &self,
@@ -95,12 +144,17 @@ impl Nearest {
         expr: String,
     ) -> Result<Option<Vec<Hit>>> {
         let mut asked = (k + (k / 8).max(16)).min(WINDOW);
+        let mut told = near.metric == Metric::Cosine && k <= FEW;
         loop {
-            let mut hits = match self.ask(near, asked, collection, method, expr.clone()).await {
+            let mut hits = match self.ask(near, asked, collection, method, expr.clone(), told).await {
                 // Too large an answer: read in pages instead.
                 Err(error) if error.kind() == ErrorKind::LimitExceeded => return Ok(None),
                 other => other?,
             };
+            if told && !are_apart(near, &mut hits, k) {
+                told = false;
+                continue;
+            }
             if hits.len() < asked {
                 // An index walked under a filter gives up early; so few are believed only when there are no more.
                 let all = hits.len() >= k && !method.is_exact();
@@ -124,23 +178,33 @@ impl Nearest {
         }
     }
 
-    async fn ask(&self, near: &NearQuery, k: usize, collection: &Collection, method: Method, dsl: String) -> Result<Vec<Hit>> {
+    /// One search by the server; `told`: with the scores that it tells, instead of those of the vectors it returns.
+    async fn ask(
+        &self,
+        near: &NearQuery,
+        k: usize,
+        collection: &Collection,
+        method: Method,
+        dsl: String,
+        told: bool,
+    ) -> Result<Vec<Hit>> {
         let column = &self.shape.part.columns[near.column];
         let vector: Vec<u8> = near.vector.iter().flat_map(|n| n.to_le_bytes()).collect();
         let placeholder = PlaceholderValue { tag: "$0".to_owned(), data_type: data_type::FLOAT_VECTOR, values: vec![vector] };
         let field = value_field(column);
+        let wide = self.is_wide(near);
         let request = Search {
             db_name: self.inner.client.database(),
             collection_name: collection.name.clone(),
             dsl,
             placeholder_group: PlaceholderGroup { placeholders: vec![placeholder] }.encode_to_vec(),
             dsl_type: 1,
-            output_fields: vec![VERSION_COLUMN.to_owned(), field.clone()],
+            output_fields: std::iter::once(VERSION_COLUMN.to_owned()).chain((!told).then(|| field.clone())).collect(),
             search_params: vec![
                 KeyValuePair::new("anns_field", &field),
                 KeyValuePair::new("topk", k),
                 KeyValuePair::new("metric_type", metric_name(near.metric)),
-                KeyValuePair::new("params", method.search(k)),
+                KeyValuePair::new("params", method.search(k, wide)),
                 KeyValuePair::new("round_decimal", -1),
                 KeyValuePair::new("offset", 0),
             ],
@@ -151,12 +215,18 @@ impl Nearest {
         let Some(results) = answer.results else { return Ok(Vec::new()) };
         let ids = results.ids.and_then(|ids| ids.str_id).map(|ids| ids.data).unwrap_or_default();
         let mut fields = Fields::new(results.fields_data, Some(ids))?;
-        let length = length(column);
-        let vectors = fields.vectors(&field, length)?;
+        let scores: Vec<f64> = if told {
+            results.scores.iter().map(|score| f64::from(*score).clamp(-1.0, 1.0) + 0.0).collect()
+        } else {
+            let length = length(column);
+            let vectors = fields.vectors(&field, length)?;
+            vectors.chunks_exact((length as usize).max(1)).map(|vector| score(near, vector)).collect()
+        };
         let found = fields.into_page(&self.shape, &[])?;
-        let scored = found.ids.into_iter().zip(found.versions).zip(vectors.chunks_exact((length as usize).max(1)));
-        let mut hits: Vec<Hit> =
-            scored.map(|((id, version), vector)| (id, version, score(near, vector))).collect();
+        if found.len() != scores.len() {
+            return Err(garbled("a score for each row"));
+        }
+        let mut hits: Vec<Hit> = found.ids.into_iter().zip(found.versions).zip(scores).map(|((id, version), score)| (id, version, score)).collect();
         hits.sort_by(|a, b| a.0.cmp(&b.0));
         hits.dedup_by(|a, b| a.0 == b.0);
         Ok(hits)
@@ -164,7 +234,8 @@ impl Nearest {
 
     /// The nearest by comparing with every matching row: exact.
     async fn compared(&self, near: &NearQuery, k: usize, wanted: Expression) -> Result<Vec<Hit>> {
-        let mut walk = Walk::all(self.inner.clone(), self.shape.clone(), wanted, vec![near.column]);
+        let rows = (COMPARED / near.vector.len().max(1)).clamp(1_024, WINDOW);
+        let mut walk = Walk::by(self.inner.clone(), self.shape.clone(), wanted, vec![near.column], rows);
         let mut hits: Vec<Hit> = Vec::new();
         while let Some(page) = walk.next().await? {
             let scored = page.ids.into_iter().zip(page.versions).zip(page.values);
@@ -204,6 +275,12 @@ impl Nearest {
         page.scores = page.ids.iter().map(|id| scores.get(id.as_str()).copied().unwrap_or(f64::NEG_INFINITY)).collect();
         Ok(Some(page))
     }
+}
+
+/// Sorts hits, and says whether the server's scores leave no doubt of which are the first `k`, and in which order.
+fn are_apart(near: &NearQuery, hits: &mut [Hit], k: usize) -> bool {
+    hits.sort_unstable_by(|a, b| b.2.total_cmp(&a.2));
+    hits.iter().all(|hit| hit.2.is_finite()) && hits.windows(2).take(k).all(|two| two[0].2 - two[1].2 > slack(near, two[0].2))
 }
 
 /// How far a score of the server may be off, by the rounding of 32 bits.

@@ -18,6 +18,10 @@ use crate::types::{Id, LogicalType, Metric};
 
 /// Most fields of a collection, by the server's default.
 const MAX_FIELDS: usize = 64;
+/// Most candidates that a server keeps while it walks a graph.
+const MAX_EF: usize = 32_768;
+/// Most lists that an index may have.
+const MAX_NLIST: usize = 65_536;
 /// The vector field of a collection that has none of its own.
 pub(super) const NO_VECTOR: &str = "_hb_vector";
 /// The array of the pieces of texts that are too long for their fields: `field:piece`.
@@ -213,7 +217,7 @@ pub(super) enum Method {
 }
 
 impl Method {
-    /// What a column asks for: `index` or `index = hnsw(m = 16, ef_construction = 200, ef = 64)`,
+    /// What a column asks for: `index` or `index = hnsw(m = 16, ef_construction = 200, ef = 200)`,
     /// `index = ivf_flat(nlist = 128, nprobe = 16)`, `index = flat`; without, every vector is compared.
     ///
     /// # Errors
@@ -234,7 +238,7 @@ impl Method {
         Ok(match index.method {
             "flat" => Method::Flat,
             "ivf_flat" => Method::IvfFlat { nlist: parameter("nlist", 128), nprobe: parameter("nprobe", 16) },
-            _ => Method::Hnsw { m: parameter("m", 16), ef_construction: parameter("ef_construction", 200), ef: parameter("ef", 64) },
+            _ => Method::Hnsw { m: parameter("m", 16), ef_construction: parameter("ef_construction", 200), ef: parameter("ef", 200) },
         })
     }
 
@@ -252,10 +256,12 @@ impl Method {
         }
     }
 
-    /// The parameters of a search for so many.
-    pub(super) fn search(self, k: usize) -> String {
+    /// The parameters of a search for so many; `wide`: through the whole index, as far as servers go.
+    pub(super) fn search(self, k: usize, wide: bool) -> String {
         match self {
             Method::Flat => "{}".to_owned(),
+            Method::Hnsw { .. } if wide => format!("{{\"ef\": {MAX_EF}}}"),
+            Method::IvfFlat { .. } if wide => format!("{{\"nprobe\": {MAX_NLIST}}}"),
             Method::Hnsw { ef, .. } => format!("{{\"ef\": {}}}", ef.max(i64::try_from(k).unwrap_or(i64::MAX))),
             Method::IvfFlat { nprobe, nlist } => format!("{{\"nprobe\": {}}}", nprobe.min(nlist)),
         }
