@@ -34,6 +34,17 @@ const COMPARED: usize = 4 << 20;
 /// A row that a search found: its id, its version where it was found, its score.
 type Hit = (Id, i64, f64);
 
+/// What the server is asked for, however often: the nearest in one collection of the rows of a condition.
+struct Asked<'a> {
+    near: &'a NearQuery,
+    k: usize,
+    collection: &'a Collection,
+    method: Method,
+    wanted: &'a Expression,
+    /// The condition as it is sent.
+    expr: String,
+}
+
 /// A search under way: one page, computed when asked for.
 pub(super) struct Nearest {
     pub inner: Arc<Inner>,
@@ -81,7 +92,7 @@ impl Nearest {
         }
         let method = Method::of(column)?;
         if (!near.exact || method.is_exact())
-            && let Some(hits) = self.found(near, k, collection, method, &wanted, expr).await?
+            && let Some(hits) = self.found(&Asked { near, k, collection, method, wanted: &wanted, expr }).await?
             && let Some(page) = self.complete(&hits, true).await?
         {
             return Ok(page);
@@ -106,24 +117,16 @@ impl Nearest {
     }
 
     /// The nearest by the server's search; `None` where all matching rows are to be compared instead.
-    async fn found(
-        &self,
-        near: &NearQuery,
-        k: usize,
-        collection: &Collection,
-        method: Method,
-        wanted: &Expression,
-        expr: String,
-    ) -> Result<Option<Vec<Hit>>> {
-        let search = self.searched(near, k, collection, method, wanted, expr);
-        let trusted = method.is_exact() || !self.is_filtered() || self.is_wide(near);
+    async fn found(&self, asked: &Asked<'_>) -> Result<Option<Vec<Hit>>> {
+        let search = self.searched(asked);
+        let trusted = asked.method.is_exact() || !self.is_filtered() || self.is_wide(asked.near);
         if trusted {
             return search.await;
         }
         // Counted beside the search, and without waiting for the last writes: it decides over the way alone.
-        let most = COMPARED / near.vector.len().max(1);
+        let most = COMPARED / asked.near.vector.len().max(1);
         let few = |count: &i64| usize::try_from(*count).is_ok_and(|count| count <= most);
-        match select(pin!(self.inner.roughly(&self.shape, wanted)), pin!(search)).await {
+        match select(pin!(self.inner.roughly(&self.shape, asked.wanted)), pin!(search)).await {
             Either::Left((Ok(count), _)) if few(&count) => Ok(None),
             Either::Left((_, search)) => search.await,
             Either::Right((found, count)) => {
@@ -134,19 +137,12 @@ impl Nearest {
     }
 
     /// The nearest by the server's search; `None` when it cannot be sure of them.
-    async fn searched(
-        &self,
-        near: &NearQuery,
-        k: usize,
-        collection: &Collection,
-        method: Method,
-        wanted: &Expression,
-        expr: String,
-    ) -> Result<Option<Vec<Hit>>> {
-        let mut asked = (k + (k / 8).max(16)).min(WINDOW);
+    async fn searched(&self, asked: &Asked<'_>) -> Result<Option<Vec<Hit>>> {
+        let &Asked { near, k, method, wanted, .. } = asked;
+        let mut most = (k + (k / 8).max(16)).min(WINDOW);
         let mut told = near.metric == Metric::Cosine && k <= FEW;
         loop {
-            let mut hits = match self.ask(near, asked, collection, method, expr.clone(), told).await {
+            let mut hits = match self.ask(asked, most, told).await {
                 // Too large an answer: read in pages instead.
                 Err(error) if error.kind() == ErrorKind::LimitExceeded => return Ok(None),
                 other => other?,
@@ -155,7 +151,7 @@ impl Nearest {
                 told = false;
                 continue;
             }
-            if hits.len() < asked {
+            if hits.len() < most {
                 // An index walked under a filter gives up early; so few are believed only when there are no more.
                 let all = hits.len() >= k && !method.is_exact();
                 if !all && self.inner.count(&self.shape, wanted).await? != i64::try_from(hits.len()).unwrap_or(i64::MAX) {
@@ -171,23 +167,16 @@ impl Nearest {
             if !method.is_exact() || last > worst + slack(near, last) {
                 return Ok(Some(hits));
             }
-            if asked >= WINDOW {
+            if most >= WINDOW {
                 return Ok(None);
             }
-            asked = (asked * 4).min(WINDOW);
+            most = (most * 4).min(WINDOW);
         }
     }
 
-    /// One search by the server; `told`: with the scores that it tells, instead of those of the vectors it returns.
-    async fn ask(
-        &self,
-        near: &NearQuery,
-        k: usize,
-        collection: &Collection,
-        method: Method,
-        dsl: String,
-        told: bool,
-    ) -> Result<Vec<Hit>> {
+    /// One search by the server for so many; `told`: with the scores that it tells, instead of those of the vectors it returns.
+    async fn ask(&self, asked: &Asked<'_>, most: usize, told: bool) -> Result<Vec<Hit>> {
+        let &Asked { near, collection, method, .. } = asked;
         let column = &self.shape.part.columns[near.column];
         let vector: Vec<u8> = near.vector.iter().flat_map(|n| n.to_le_bytes()).collect();
         let placeholder = PlaceholderValue { tag: "$0".to_owned(), data_type: data_type::FLOAT_VECTOR, values: vec![vector] };
@@ -196,15 +185,15 @@ impl Nearest {
         let request = Search {
             db_name: self.inner.client.database(),
             collection_name: collection.name.clone(),
-            dsl,
+            dsl: asked.expr.clone(),
             placeholder_group: PlaceholderGroup { placeholders: vec![placeholder] }.encode_to_vec(),
             dsl_type: 1,
             output_fields: std::iter::once(VERSION_COLUMN.to_owned()).chain((!told).then(|| field.clone())).collect(),
             search_params: vec![
                 KeyValuePair::new("anns_field", &field),
-                KeyValuePair::new("topk", k),
+                KeyValuePair::new("topk", most),
                 KeyValuePair::new("metric_type", metric_name(near.metric)),
-                KeyValuePair::new("params", method.search(k, wide)),
+                KeyValuePair::new("params", method.search(most, wide)),
                 KeyValuePair::new("round_decimal", -1),
                 KeyValuePair::new("offset", 0),
             ],
