@@ -125,6 +125,16 @@ pub(super) fn text_test<'d>(
     Ok(())
 }
 
+/// Whether a field's text lies in a column that is a key as it is, without a row's room being looked at.
+pub(super) fn is_short(logical: &LogicalType) -> bool {
+    match logical {
+        LogicalType::Id | LogicalType::Ref(_) => true,
+        LogicalType::Text { max } => *max <= SHORT,
+        LogicalType::Category(names) => names.iter().all(|name| name.chars().count() <= SHORT as usize),
+        _ => false,
+    }
+}
+
 impl MySqlDialect {
     /// Binds a text so that it compares with columns of text.
     pub(super) fn bind_text(&self, sql: &mut Sql<'_>, text: &str) {
@@ -186,8 +196,13 @@ impl Dialect for MySqlDialect {
     }
 
     fn placeholder(&self, _: usize, value: &Value, text: &mut String) {
-        // A decimal travels as text, and compared with text a decimal column becomes a float.
-        text.push_str(if matches!(value, Value::Decimal(_)) { "CAST(? AS DECIMAL(65, 30))" } else { "?" });
+        text.push_str(match value {
+            // A decimal travels as text, and compared with text a decimal column becomes a float.
+            Value::Decimal(_) => "CAST(? AS DECIMAL(65, 30))",
+            // Bytes travel as a `BLOB`, and beside one OceanBase uses no index: it reads the whole table.
+            Value::Bytes(bytes) if self.server.keeps_bytes() && bytes.len() <= SHORT as usize * 4 => "CAST(? AS BINARY)",
+            _ => "?",
+        });
     }
 
     fn max_parameters(&self) -> usize {
@@ -196,11 +211,9 @@ impl Dialect for MySqlDialect {
 
     fn column_type(&self, logical: &LogicalType, _: Placement) -> Cow<'static, str> {
         Cow::Borrowed(match logical {
+            LogicalType::Text { max } if is_short(logical) => return self.short_text(*max).into(),
             LogicalType::Id | LogicalType::Ref(_) => return self.short_text(SHORT).into(),
-            LogicalType::Text { max } if *max <= SHORT => return self.short_text(*max).into(),
-            LogicalType::Category(names) if names.iter().all(|name| name.chars().count() <= SHORT as usize) => {
-                return self.short_text(SHORT).into();
-            }
+            LogicalType::Category(_) if is_short(logical) => return self.short_text(SHORT).into(),
             LogicalType::Text { .. } | LogicalType::Category(_) => self.long_text(),
             LogicalType::Bool => "BOOLEAN",
             // Moments and days as numbers: `DATETIME` begins in the year 1000, later than ours.
@@ -219,8 +232,10 @@ impl Dialect for MySqlDialect {
         self.server.table_options()
     }
 
-    fn stored(&self, _: &LogicalType, value: Value) -> Value {
+    fn stored(&self, logical: &LogicalType, value: Value) -> Value {
         match value {
+            // In a short column it may be a key: see `placeholder`.
+            Value::Text(text) if is_short(logical) => Value::Text(text),
             Value::Text(text) => self.stored_text(text),
             Value::Timestamp(t) => Value::Int(t.as_micros()),
             Value::Date(d) => Value::Int(i64::from(d.as_days())),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::dialect::{MySqlDialect, SHORT};
+use super::dialect::{MySqlDialect, SHORT, is_short};
 use super::json;
 use crate::backends::sql::{Dialect, Sql, Statement, ddl};
 use crate::capability::Placement;
@@ -27,9 +27,8 @@ pub(super) struct Table<'p> {
 /// Bytes that a column takes in a key; `None` where only a piece of it can stand in one.
 fn key_bytes(column: &Column) -> Option<usize> {
     Some(match &column.logical {
-        LogicalType::Id | LogicalType::Ref(_) => SHORT as usize * 4,
-        LogicalType::Text { max } if *max <= SHORT => *max as usize * 4,
-        LogicalType::Category(names) if names.iter().all(|name| name.chars().count() <= SHORT as usize) => SHORT as usize * 4,
+        LogicalType::Text { max } if is_short(&column.logical) => *max as usize * 4,
+        logical if is_short(logical) => SHORT as usize * 4,
         LogicalType::Bool | LogicalType::Int { .. } | LogicalType::Duration | LogicalType::Timestamp | LogicalType::Date => 8,
         LogicalType::Float => 8,
         LogicalType::Decimal { .. } => 24,

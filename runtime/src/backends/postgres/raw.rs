@@ -110,11 +110,7 @@ fn write(value: &Value, there: &str, bytes: &mut Vec<u8>) -> Option<()> {
         (Value::Int(n), "NUMERIC") => numeric(&(*n).into(), bytes),
         (Value::Decimal(n), "NUMERIC") => numeric(n, bytes),
         (Value::Float(n), "FLOAT4") if f64::from(*n as f32) == *n => bytes.extend_from_slice(&(*n as f32).to_bits().to_be_bytes()),
-        (Value::Vector(numbers), "vector") => {
-            bytes.extend_from_slice(&u16::try_from(numbers.len()).ok()?.to_be_bytes());
-            bytes.extend_from_slice(&[0, 0]);
-            numbers.iter().for_each(|n| bytes.extend_from_slice(&n.to_bits().to_be_bytes()));
-        }
+        (Value::Vector(numbers), "vector") if u16::try_from(numbers.len()).is_ok() => codec::write_vector(numbers, bytes),
         (Value::Vector(numbers), "FLOAT4[]") => array(codec::oid::FLOAT4, numbers.len(), bytes, |i, bytes| {
             bytes.extend_from_slice(&numbers[i].to_bits().to_be_bytes());
             Some(())
