@@ -4,6 +4,7 @@
 //! above. It answers with [`Reply`], which embedded drivers fill at once on the caller's thread and network drivers
 //! later. Contract in `docs/decisions/0002-driver-trait.md`.
 
+mod costs;
 mod manifest;
 mod narrowed;
 mod page;
@@ -15,6 +16,7 @@ mod sum;
 mod total;
 mod write;
 
+pub use costs::SearchCosts;
 pub use manifest::{Manifest, ManifestColumn};
 pub use narrowed::Narrowed;
 pub use page::{IdLookup, Page, PageStream, PageVec};
@@ -132,6 +134,13 @@ pub trait Driver: Send + Sync + 'static {
     fn estimate<'a>(&'a self, part: &'a Arc<Part>, filter: &'a Filter, cap: usize) -> Reply<'a, Option<u64>> {
         let _ = (part, filter, cap);
         Reply::ready(Ok(None))
+    }
+
+    /// What a vector search costs, for the planner to weigh with: by default that of a backend in this process which compares
+    /// all rows.
+    fn search_costs(&self, part: &Part, near: &NearQuery) -> SearchCosts {
+        let _ = part;
+        SearchCosts::in_process(near.vector.len())
     }
 
     /// Which part of an aggregation this driver takes: all of it or nothing.

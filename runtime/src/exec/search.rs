@@ -12,19 +12,19 @@ use super::part::{PartStream, cut};
 use super::rows::RowStream;
 use super::sizes::{of_part as count_of, sizes};
 use super::{Context, text_score};
-use crate::driver::{NearQuery, SubQuery, best_first};
+use crate::driver::{NearQuery, SearchCosts, SubQuery, best_first};
 use crate::error::Result;
 use crate::filter::Filter;
 use crate::plan::{Group, Plan, PlannedSearch, Purpose, Target};
 use crate::types::Id;
 
-/// So many candidates are compared one by one whatever it is that they are chosen from.
-const SURELY_FEW: usize = 1024;
-/// What reading a candidate's id and finding its row costs; what looking at a vector costs, besides its numbers of which
-/// four take one; and what asking about an id costs. In nanoseconds, roughly, of backends in this process.
-const CANDIDATE: usize = 600;
-const VECTOR: usize = 10;
-const PROBE: usize = 1000;
+/// Candidates that take no longer than this are compared one by one, whatever it is that they are chosen from. In nanoseconds,
+/// as all costs of searches.
+const SURELY_LITTLE: u64 = 600_000;
+/// What asking another backend about the id of a hit costs.
+const PROBE: u64 = 1_000;
+/// How far all rows are counted at most.
+const MOST_COUNTED: usize = 4_000_000;
 /// The constant of reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009).
 const RANK_CONSTANT: f64 = 60.0;
 
@@ -117,13 +117,15 @@ async fn nearest(context: &Context, part: usize, near: NearQuery) -> Result<Rank
     }
 }
 
-/// Exact over candidates: each chunk of ids gives its best, the best of all are kept.
+/// The nearest of candidates: each chunk of ids gives its best, the best of all are kept. Exact, but where the backend's own
+/// search among so many ids is as good.
 async fn over_candidates(context: &Context, part: usize, near: &NearQuery, filter: &Filter, ids: &[Id]) -> Result<Ranking> {
     let chunk = context.target.describe(part).max_ids.max(1);
     let mut ranking = Ranking::new();
+    let among = costs(context, part, near).searches_among;
     for ids in ids.chunks(chunk) {
-        let near = NearQuery { exact: true, ..near.clone() };
-        let query = SubQuery { filter: filter.clone(), ids: Some(Arc::from(ids)), near: Some(near), ..SubQuery::default() };
+        let near = NearQuery { exact: near.exact || among.is_none_or(|least| ids.len() < least), ..near.clone() };
+        let query = SubQuery { filter: filter.clone(), ids: Some(Arc::from(ids)), near: Some(near), ids_only: true, ..SubQuery::default() };
         let page = PartStream::open(context, part, Purpose::Near, query).await?.collect(0).await?;
         ranking.extend(page.ids.into_iter().zip(page.scores));
     }
@@ -131,32 +133,63 @@ async fn over_candidates(context: &Context, part: usize, near: &NearQuery, filte
     Ok(ranking)
 }
 
+fn costs(context: &Context, part: usize, near: &NearQuery) -> SearchCosts {
+    context.target.driver(part).search_costs(context.target.part(part), near)
+}
+
 /// Whether so many rows satisfy the other groups that searching all and asking which of the nearest satisfy them costs less
 /// than comparing those one by one; then, for how many to ask first.
 async fn dense(context: &Context, part: usize, near: &NearQuery, others: &[Group]) -> Result<Option<usize>> {
     let sizes = sizes(context, others, context.bounds.candidates).await?;
-    let Some(matching) = sizes.iter().filter_map(|size| size.bound()).min().filter(|matching| *matching > SURELY_FEW) else {
+    let Some(matching) = sizes.iter().filter_map(|size| size.bound()).min() else { return Ok(None) };
+    let costs = costs(context, part, near);
+    let candidates = (matching as u64).saturating_mul(costs.candidate);
+    if candidates <= SURELY_LITTLE {
         return Ok(None);
-    };
-    let most = matching.saturating_mul(CANDIDATE);
-    let Some(all) = count_of(context, part, &Filter::all(), most).await?.filter(|all| *all <= most as u64) else { return Ok(None) };
+    }
+    // More rows than that take longer to look at, or are more than the ones found for in an index.
+    let most = usize::try_from(candidates.checked_div(costs.row).unwrap_or(u64::MAX)).unwrap_or(usize::MAX).min(MOST_COUNTED);
+    let Some(all) = total(context, part, most).await? else { return Ok(None) };
+    if all > most as u64 && costs.row > 0 {
+        return Ok(None);
+    }
     // A half more than chance lets through, so that asking once is mostly enough.
-    let first = (near.k as u64 * all * 3 / 2 / matching as u64) as usize + 16;
-    let search = all as usize * (VECTOR + near.vector.len() / 4) + first * PROBE;
-    Ok((search < most).then_some(first))
+    let first = (near.k as u64).saturating_mul(all).saturating_mul(3) / (2 * matching as u64) + 16;
+    let search = all.saturating_mul(costs.row).saturating_add(first.saturating_mul(costs.hit + PROBE));
+    let first = usize::try_from(first).unwrap_or(usize::MAX);
+    Ok((search < candidates && first <= context.target.describe(part).max_k).then_some(first))
+}
+
+/// How many rows there are, roughly and as far as `cap`: of the owner where it is in this process, for counting costs least there.
+async fn total(context: &Context, part: usize, cap: usize) -> Result<Option<u64>> {
+    let near = context.target.describe(Target::OWNER).embedded;
+    for of in if near { [Target::OWNER, part] } else { [part, Target::OWNER] } {
+        let totals = &context.target.totals;
+        if let Some(known) = totals.known(of, cap) {
+            return Ok(Some(known));
+        }
+        if let Some(rows) = count_of(context, of, &Filter::all(), cap).await? {
+            totals.note(of, cap, rows);
+            return Ok(Some(rows));
+        }
+    }
+    Ok(None)
 }
 
 /// Asks for more and more until `k` rows satisfy the other groups too, or there are no more.
 async fn widened(context: &Context, part: usize, near: NearQuery, filter: Filter, others: &[Group], first: usize) -> Result<Ranking> {
     let most = context.target.describe(part).max_k.max(1);
     let sure = others.is_empty() && part == Target::OWNER;
+    // What satisfies the others may lie far down.
+    let exact = near.exact || !others.is_empty() && !costs(context, part, &near).finds_far;
     let mut k = first;
     loop {
         let asked = k.min(most);
         let query = SubQuery {
             filter: filter.clone(),
-            near: Some(NearQuery { k: asked, ..near.clone() }),
+            near: Some(NearQuery { k: asked, exact, ..near.clone() }),
             page_rows: asked,
+            ids_only: true,
             ..SubQuery::default()
         };
         let page = PartStream::open(context, part, Purpose::Near, query).await?.collect(0).await?;

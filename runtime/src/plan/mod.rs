@@ -5,12 +5,14 @@ mod cursor;
 mod explain;
 mod resolve;
 mod split;
+mod totals;
 
 pub use cursor::{decode_cursor, encode_cursor};
 pub use explain::{Explain, Purpose, Step, StepCounters};
 pub(crate) use resolve::part_of;
 pub use resolve::{Output, Plan, PlannedAggregate, PlannedMeasure, PlannedOrder, PlannedSearch};
 pub use split::{Group, Tree};
+pub use totals::Totals;
 
 use std::sync::Arc;
 
@@ -24,6 +26,8 @@ pub struct Target {
     pub routing: Routing,
     /// The driver of each part.
     pub drivers: Vec<Arc<dyn Driver>>,
+    /// How many rows the parts have, as last counted.
+    pub totals: Arc<Totals>,
 }
 
 impl Target {

@@ -28,6 +28,7 @@ const DIALECT: Dialect = Dialect {
     most_levels: 100,
     window: 65_536,
     most_hits: 10_000,
+    searches_among: Some(256),
 };
 /// Largest request: the server's usual limit is 40 MiB.
 const LARGEST_REQUEST: usize = 16 << 20;

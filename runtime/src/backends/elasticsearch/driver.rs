@@ -6,13 +6,13 @@ use parking_lot::Mutex;
 
 use super::api::{Api, refused};
 use super::config::{Elasticsearch, Refresh};
-use super::document::source_of;
+use super::document::{is_approximate, source_of};
 use super::search::{Stream, sorts};
 use super::limits::{self, FLAT_VECTORS, Limits};
 use super::{aggregate, ensure, near, query, write};
 use crate::backends::http::{HttpClient, Method, Safety, segment};
 use crate::driver::{
-    Aggregate, Description, Driver, Ensured, Group, Narrowed, Page, PageStream, Pushdown, Reply, SortKey, SubQuery, WriteBatch, WriteReport,
+    Aggregate, Description, Driver, Ensured, Group, Narrowed, NearQuery, Page, PageStream, Pushdown, Reply, SearchCosts, SortKey, SubQuery, WriteBatch, WriteReport,
 };
 use crate::error::{Error, ErrorKind, Result, Status};
 use crate::filter::Filter;
@@ -235,6 +235,12 @@ impl Driver for ElasticsearchDriver {
 
     fn drop_part<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, bool> {
         Reply::later(ensure::drop_part(&self.shared, part))
+    }
+
+    fn search_costs(&self, part: &Part, near: &NearQuery) -> SearchCosts {
+        let costs = SearchCosts::of_server(near.vector.len());
+        let approximate = !near.exact && part.columns.get(near.column).is_some_and(is_approximate);
+        if approximate { costs.indexed(5_000) } else { costs }
     }
 
     fn refresh<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, ()> {

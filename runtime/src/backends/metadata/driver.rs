@@ -11,7 +11,8 @@ use super::shape::{Layout, Shape, Space};
 use super::store::{Depth, Found, Moment, Store};
 use super::walk::{Parted, Walk, in_id_order};
 use crate::driver::{
-    Aggregate, AggregateFunction, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, Reply, SubQuery, WriteBatch, WriteReport,
+    Aggregate, AggregateFunction, Description, Driver, Ensured, Group, NearQuery, Page, PageStream, Pushdown, Reply, SearchCosts, SubQuery,
+    WriteBatch, WriteReport,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Part;
@@ -222,6 +223,15 @@ impl<S: Store> Driver for MetadataDriver<S> {
             return Ok(Box::new(Nearest { inner: self.inner.clone(), part, query, parted, done: false }));
         }
         Ok(Box::new(Walk::of(self.inner.clone(), part, &query, parted)))
+    }
+
+    fn search_costs(&self, _: &Part, near: &NearQuery) -> SearchCosts {
+        // Rows that are compared here are read with their vectors, as JSON.
+        let costs = SearchCosts { candidate: 25_000, ..SearchCosts::of_server(near.vector.len()) };
+        if near.exact {
+            return SearchCosts { row: costs.candidate, ..costs };
+        }
+        SearchCosts { searches_among: self.inner.store.dialect().searches_among, ..costs.indexed(5_000) }
     }
 
     fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool {

@@ -38,6 +38,8 @@ pub(crate) struct Dialect {
     pub window: usize,
     /// Most hits of one search.
     pub most_hits: usize,
+    /// From how many ids on its own search among them costs less than comparing them here; `None`: it searches among all.
+    pub searches_among: Option<usize>,
 }
 
 impl Dialect {
@@ -93,6 +95,7 @@ impl Dialect {
         most_levels: 100,
         window: 1_000,
         most_hits: 1_000,
+        searches_among: Some(256),
     };
 }
 

@@ -9,11 +9,11 @@ use super::config::Milvus;
 use super::proto::{Flush, Mutation};
 use super::read::{MAX_IDS, Walk, condition, counts, in_id_order, masked};
 use super::search::{MAX_K, Nearest};
-use super::shape::Shape;
+use super::shape::{Method, Shape};
 use super::write::MAX_BATCH;
 use super::expression;
 use crate::driver::{
-    Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, Reply, SubQuery, WriteBatch, WriteReport,
+    Aggregate, Description, Driver, Ensured, Group, NearQuery, Page, PageStream, Pushdown, Reply, SearchCosts, SubQuery, WriteBatch, WriteReport,
 };
 use crate::error::Result;
 use crate::schema::{Naming, Part};
@@ -136,6 +136,13 @@ impl Driver for MilvusDriver {
             return Ok(Box::new(Nearest { inner, shape, query, done: false }));
         }
         Ok(Box::new(Walk::of(inner, shape, &query)?))
+    }
+
+    fn search_costs(&self, part: &Part, near: &NearQuery) -> SearchCosts {
+        // Rows whose ids are given are compared here: their vectors are read.
+        let costs = SearchCosts { candidate: 13_000, ..SearchCosts::of_server(near.vector.len()) };
+        let indexed = !near.exact && part.columns.get(near.column).is_some_and(|column| Method::of(column).is_ok_and(|method| !method.is_exact()));
+        if indexed { costs.indexed(5_000) } else { costs }
     }
 
     fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool {

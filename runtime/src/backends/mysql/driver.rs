@@ -3,13 +3,13 @@ use std::sync::Arc;
 use sqlx::MySqlPool;
 
 use super::core::Core;
-use super::dialect::SORTED;
+use super::dialect::{SORTED, Vectors};
 use super::server::SORT_BUFFER;
 use super::{children, ensure, write};
 use crate::backends::network::Pages;
 use crate::backends::sql::{Dialect, LookUpTexts, aggregate, estimate, select};
 use crate::driver::{
-    Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply, SortKey, SubQuery,
+    Aggregate, Description, Driver, Ensured, Group, NearQuery, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply, SearchCosts, SortKey, SubQuery,
     WriteBatch, WriteReport,
 };
 use crate::error::Result;
@@ -119,6 +119,12 @@ impl Driver for MySqlDriver {
             plan.text.push_str(how);
         }
         plan
+    }
+
+    fn search_costs(&self, part: &Part, near: &NearQuery) -> SearchCosts {
+        let costs = SearchCosts::of_server(near.vector.len());
+        let indexed = |vectors: &dyn Vectors| part.columns.get(near.column).is_some_and(|column| vectors.is_indexed(column));
+        if !near.exact && self.core.dialect.vectors.is_some_and(indexed) { costs.indexed(12_000) } else { costs }
     }
 
     fn open(&self, part: Arc<Part>, query: Arc<SubQuery>) -> Result<Box<dyn PageStream>> {

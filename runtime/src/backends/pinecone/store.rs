@@ -29,6 +29,7 @@ const DIALECT: Dialect = Dialect {
     most_levels: 60,
     window: 2_000,
     most_hits: 10_000,
+    searches_among: None,
 };
 /// Most records of one write or fetch, and most bytes of a write.
 const MOST_RECORDS: usize = 1_000;

@@ -12,7 +12,7 @@ use super::{failure, vectors};
 use crate::backends::network::failure::{Phase, within};
 use crate::backends::network::{Reader, answer, audited};
 use crate::backends::sql::{Dialect, Statement, select};
-use crate::driver::{Aggregate, Group, Page, SubQuery};
+use crate::driver::{Aggregate, Group, NearQuery, Page, SubQuery};
 use crate::error::Result;
 use crate::schema::Part;
 
@@ -143,16 +143,14 @@ impl Reader for Core {
 
     async fn search(&self, part: &Part, query: &SubQuery) -> Result<Page> {
         let Some(near) = &query.near else { return Ok(Page::new(query.columns.len())) };
+        let k = near.k.min(query.limit.unwrap_or(usize::MAX));
         let mut exact = !vectors::serves(part, query);
         loop {
-            let mut asked = query.clone();
-            if let Some(near) = &mut asked.near {
-                near.exact = exact;
-            }
-            let page = self.hits(part, &asked).await?;
+            let near = NearQuery { exact, k: if exact { k } else { vectors::asked(part, near, k) }, ..near.clone() };
+            let page = self.hits(part, &SubQuery { near: Some(near), limit: None, ..query.clone() }).await?;
             // An index that gave up before it found enough rows may have missed some that match.
-            if exact || page.len() >= near.k.min(query.limit.unwrap_or(usize::MAX)) {
-                return Ok(page.ranked());
+            if exact || page.len() >= k {
+                return Ok(page.ranked().slice(0, k));
             }
             exact = true;
         }

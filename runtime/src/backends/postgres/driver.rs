@@ -8,7 +8,7 @@ use crate::backends::network::Pages;
 use crate::backends::network::failure::Phase;
 use crate::backends::sql::{Dialect, LookUpTexts, aggregate, estimate, select};
 use crate::driver::{
-    Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply, SubQuery, WriteBatch, WriteReport,
+    Aggregate, Description, Driver, Ensured, Group, NearQuery, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply, SearchCosts, SubQuery, WriteBatch, WriteReport,
 };
 use crate::error::Result;
 use crate::filter::Filter;
@@ -98,6 +98,10 @@ impl Driver for PostgresDriver {
             plan.text.push_str(how);
         }
         plan
+    }
+
+    fn search_costs(&self, part: &Part, near: &NearQuery) -> SearchCosts {
+        vectors::costs(part, near)
     }
 
     fn takes(&self, part: &Part, wanted: &SubQuery) -> Pushdown {

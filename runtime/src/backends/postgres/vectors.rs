@@ -2,7 +2,7 @@
 
 use crate::backends::sql::{Dialect, Sql, Statement, Term, ddl};
 use crate::capability::Placement;
-use crate::driver::{NearQuery, SubQuery};
+use crate::driver::{NearQuery, SearchCosts, SubQuery};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, Index, Part};
 use crate::types::{LogicalType, Metric, Value};
@@ -35,6 +35,24 @@ pub(super) fn method(column: &Column) -> Option<Method> {
 pub(super) fn serves(part: &Part, query: &SubQuery) -> bool {
     let Some(near) = query.near.as_ref().filter(|near| !near.exact && query.ids.is_none()) else { return false };
     part.columns.get(near.column).and_then(method).is_some_and(|method| method.name != "ivfflat" || query.filter.is_all())
+}
+
+/// How many hits an index is asked for, of which the first `k` are wanted: one of halves does not tell rows apart that are close,
+/// and their order comes from the whole vectors.
+pub(super) fn asked(part: &Part, near: &NearQuery, k: usize) -> usize {
+    let half = part.columns.get(near.column).and_then(method).is_some_and(|method| method.half);
+    if half { k + (k / 2).max(16) } else { k }
+}
+
+/// What a search costs: measured over 20,000 vectors of 384 numbers.
+pub(super) fn costs(part: &Part, near: &NearQuery) -> SearchCosts {
+    let costs = SearchCosts::of_server(near.vector.len());
+    match part.columns.get(near.column).and_then(method).filter(|_| !near.exact) {
+        // Of rows far down it looks into too few lists.
+        Some(method) if method.name == "ivfflat" => SearchCosts { finds_far: false, ..costs },
+        Some(_) => costs.indexed(12_000),
+        None => costs,
+    }
 }
 
 fn vector(sql: &mut Sql<'_>, near: &NearQuery, half: bool) {
