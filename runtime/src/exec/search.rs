@@ -140,8 +140,7 @@ fn costs(context: &Context, part: usize, near: &NearQuery) -> SearchCosts {
 /// Whether so many rows satisfy the other groups that searching all and asking which of the nearest satisfy them costs less
 /// than comparing those one by one; then, for how many to ask first.
 async fn dense(context: &Context, part: usize, near: &NearQuery, others: &[Group]) -> Result<Option<usize>> {
-    let sizes = sizes(context, others, context.bounds.candidates).await?;
-    let Some(matching) = sizes.iter().filter_map(|size| size.bound()).min() else { return Ok(None) };
+    let Some(matching) = matching(context, others).await? else { return Ok(None) };
     let costs = costs(context, part, near);
     let candidates = (matching as u64).saturating_mul(costs.candidate);
     if candidates <= SURELY_LITTLE {
@@ -160,16 +159,30 @@ async fn dense(context: &Context, part: usize, near: &NearQuery, others: &[Group
     Ok((search < candidates && first <= context.target.describe(part).max_k).then_some(first))
 }
 
+/// At most how many rows satisfy the other groups, if that is known, as far as candidates are gathered.
+async fn matching(context: &Context, others: &[Group]) -> Result<Option<usize>> {
+    let (cap, totals) = (context.bounds.candidates, &context.target.totals);
+    if let [Group::Part { part, filter }] = others {
+        if let Some(rows) = totals.known(*part, filter, cap) {
+            return Ok(usize::try_from(rows).ok().filter(|rows| *rows <= cap));
+        }
+        let rows = sizes(context, others, cap).await?.first().and_then(|size| size.bound());
+        totals.note(*part, filter, cap, rows.map_or(u64::MAX, |rows| rows as u64));
+        return Ok(rows);
+    }
+    Ok(sizes(context, others, cap).await?.iter().filter_map(|size| size.bound()).min())
+}
+
 /// How many rows there are, roughly and as far as `cap`: of the owner where it is in this process, for counting costs least there.
 async fn total(context: &Context, part: usize, cap: usize) -> Result<Option<u64>> {
     let near = context.target.describe(Target::OWNER).embedded;
     for of in if near { [Target::OWNER, part] } else { [part, Target::OWNER] } {
-        let totals = &context.target.totals;
-        if let Some(known) = totals.known(of, cap) {
+        let (totals, all) = (&context.target.totals, Filter::all());
+        if let Some(known) = totals.known(of, &all, cap) {
             return Ok(Some(known));
         }
-        if let Some(rows) = count_of(context, of, &Filter::all(), cap).await? {
-            totals.note(of, cap, rows);
+        if let Some(rows) = count_of(context, of, &all, cap).await? {
+            totals.note(of, &all, cap, rows);
             return Ok(Some(rows));
         }
     }
