@@ -31,6 +31,11 @@ pub struct Target {
 }
 
 impl Target {
+    /// Parts, each with its driver.
+    pub fn new(routing: Routing, drivers: Vec<Arc<dyn Driver>>) -> Self {
+        Target { routing, drivers, totals: Arc::default() }
+    }
+
     /// The part that decides whether a row exists.
     pub const OWNER: usize = 0;
 

@@ -45,7 +45,7 @@ impl<L: Layout> Workspace<L> {
             }
             done.push((part.backend, ensured));
         }
-        let target = Arc::new(Target { routing, drivers, totals: Arc::default() });
+        let target = Arc::new(Target::new(routing, drivers));
         let all: Option<Vec<usize>> =
             (0..entity.visible()).map(|f| target.locate(f, None).filter(|(p, _)| *p == Target::OWNER).map(|(_, c)| c)).collect();
         let mut entities: HashMap<_, _> = (*known).clone();

@@ -281,7 +281,7 @@ impl World {
             }
             driver.refresh(part).await?;
         }
-        self.placed.push(Placed { target: Arc::new(Target { routing, drivers }) });
+        self.placed.push(Placed { target: Arc::new(Target::new(routing, drivers)) });
         Ok(())
     }
 }

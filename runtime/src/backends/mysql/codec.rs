@@ -127,4 +127,8 @@ impl Cells for MySqlRow {
         let raw = self.try_get_raw(position).map_err(|_| corrupt())?;
         if raw.is_null() { Ok(Value::Null) } else { value(logical, mapped, raw) }
     }
+
+    fn text(&self, position: usize) -> Result<&str> {
+        text(self.try_get_raw(position).map_err(|_| corrupt())?)
+    }
 }

@@ -3,13 +3,16 @@
 use crate::backends::sql::forms::{corrupt, decimal};
 use crate::driver::{Aggregate, AggregateFunction, Group, Page, sum_overflow};
 use crate::error::Result;
-use crate::schema::{ID_COLUMN, Part};
+use crate::schema::{ID_COLUMN, KeyKind, Part};
 use crate::types::{Id, LogicalType, Value};
 
 /// One row of an answer.
 pub(crate) trait Cells {
     /// The cell at a position as a value of a logical type; `mapped` is one of a table that HeavenBase did not create.
     fn cell(&self, position: usize, logical: &LogicalType, mapped: bool) -> Result<Value>;
+
+    /// The cell at a position as the text that it is, where it lies.
+    fn text(&self, position: usize) -> Result<&str>;
 }
 
 /// Reads a text that is never null.
@@ -23,6 +26,9 @@ pub(crate) fn read_text(row: &impl Cells, position: usize) -> Result<String> {
 /// Reads an id: the text of the row's key.
 pub(crate) fn read_id(row: &impl Cells, position: usize, part: &Part) -> Result<Id> {
     let kind = part.key().kind;
+    if kind == KeyKind::Text {
+        return row.text(position).map(Id::from).map_err(|error| error.at_field(ID_COLUMN));
+    }
     kind.id(row.cell(position, &kind.logical(), false)?).ok_or_else(|| corrupt().at_field(ID_COLUMN))
 }
 

@@ -393,4 +393,9 @@ impl Cells for PgRow {
         let raw = self.try_get_raw(position).map_err(|_| corrupt())?;
         if raw.is_null() { Ok(Value::Null) } else { value(logical, mapped, raw.as_bytes().map_err(|_| corrupt())?) }
     }
+
+    fn text(&self, position: usize) -> Result<&str> {
+        let raw = self.try_get_raw(position).map_err(|_| corrupt())?;
+        std::str::from_utf8(raw.as_bytes().map_err(|_| corrupt())?).map_err(|_| corrupt())
+    }
 }
