@@ -101,7 +101,7 @@ async fn main() -> heavenbase::Result<()> {
         .filter_map(|(name, kind)| Some(Binding { name, kind, driver: ws.driver(name)? }))
         .collect();
     let routing = Routing::new(Item::SCHEMA, &"default".into(), "main", &bindings)?;
-    let target = Target { routing, drivers: bindings.iter().map(|b| Arc::clone(&b.driver)).collect() };
+    let target = Target::new(routing, bindings.iter().map(|b| Arc::clone(&b.driver)).collect());
     println!("planning as a share of a query; least of 41 rounds");
     let ids = || ws.query::<Item>().select(Item::OBJECT_ID);
     measured("one row by id", &ids().filter(Item::OBJECT_ID.eq("item-00000077")), &target).await?;

@@ -119,7 +119,7 @@ impl World {
         let of = |part: &Arc<Part>| bindings.iter().find(|b| b.name == part.backend).map(|b| b.driver.clone());
         let drivers: Vec<_> = routing.parts.iter().filter_map(of).collect();
         let searched = routing.parts.iter().find(|part| part.backend == "vectors").cloned().ok_or("no part")?;
-        Ok(World { target: Arc::new(Planned { routing, drivers }), searched, driver })
+        Ok(World { target: Arc::new(Planned::new(routing, drivers)), searched, driver })
     }
 
     async fn fill(&self, data: &Data) -> Outcome {
