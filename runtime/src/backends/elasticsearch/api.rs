@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::document::Source;
 use crate::backends::http::{Answer, HttpClient, Method, Request, Safety, segment};
@@ -84,26 +84,20 @@ pub(super) struct Total {
 /// One document found.
 #[derive(Debug, Deserialize)]
 pub(super) struct Hit {
-    #[serde(rename = "_id")]
+    /// Not there in a hit that is read from doc values alone.
+    #[serde(rename = "_id", default)]
     pub(super) id: String,
     #[serde(rename = "_score", default)]
     pub(super) score: Option<f64>,
     #[serde(rename = "_source", default)]
     pub(super) source: Source,
-    /// What was asked for beside `_source`.
+    /// Doc values by field, each as a list.
     #[serde(default)]
-    pub(super) fields: Fields,
+    pub(super) fields: Map<String, Json>,
     #[serde(rename = "_seq_no", default)]
     pub(super) seq_no: i64,
     #[serde(rename = "_primary_term", default)]
     pub(super) primary_term: i64,
-}
-
-/// Fields of a document that are read without its source.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Fields {
-    #[serde(rename = "hb.version", default)]
-    pub(super) version: Vec<i64>,
 }
 
 /// The name of a failure in an answer's body.

@@ -25,13 +25,15 @@ pub(super) struct Limits {
     pub(super) rows: usize,
     /// Most values of one `terms` query.
     pub(super) terms: usize,
+    /// Most fields whose doc values one search gives.
+    pub(super) fields: usize,
     /// Bytes of one bulk request, as long as one document is not larger.
     pub(super) bulk: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { rows: 10_000, terms: 65_536, bulk: BULK_BYTES }
+        Limits { rows: 10_000, terms: 65_536, fields: 100, bulk: BULK_BYTES }
     }
 }
 
@@ -51,7 +53,8 @@ impl Limits {
         };
         let usual = Limits::default();
         let (rows, terms) = (number("index.max_result_window", usual.rows), number("index.max_terms_count", usual.terms));
-        Ok(Limits { rows, terms, bulk: bulk_bytes(api, deadline).await? })
+        let fields = number("index.max_docvalue_fields_search", usual.fields);
+        Ok(Limits { rows, terms, fields, bulk: bulk_bytes(api, deadline).await? })
     }
 
     /// The same query with its lists of values in pieces that the server takes.
@@ -106,7 +109,7 @@ mod tests {
     #[test]
     fn long_lists_are_cut_and_nothing_else_is_touched() {
         let query = json!({ "bool": { "filter": [{ "terms": { "f.a": [1, 2, 3, 4, 5] } }, { "term": { "f.terms": { "value": "terms" } } }], "must_not": [{ "terms": { "f.b": ["x"] } }] } });
-        let limits = Limits { rows: 1, terms: 2, bulk: 1 };
+        let limits = Limits { rows: 1, terms: 2, fields: 1, bulk: 1 };
         let pieces = json!([{ "terms": { "f.a": [1, 2] } }, { "terms": { "f.a": [3, 4] } }, { "terms": { "f.a": [5] } }]);
         let mut expected = query.clone();
         expected["bool"]["filter"][0] = json!({ "bool": { "should": pieces, "minimum_should_match": 1 } });

@@ -11,6 +11,7 @@ mod config;
 mod document;
 mod driver;
 mod ensure;
+mod fields;
 mod limits;
 mod near;
 mod query;

@@ -10,8 +10,9 @@ use std::cmp::Ordering;
 
 use serde_json::json;
 
-use super::document::{VERSION, field, is_approximate, source_of};
+use super::document::{field, is_approximate, source_of};
 use super::driver::Shared;
+use super::fields::Origin;
 use super::query::{every, exists};
 use super::search::matching;
 use crate::driver::{self, NearQuery, Page, SubQuery};
@@ -50,7 +51,8 @@ pub(super) async fn search(shared: &Shared, part: &Part, query: &SubQuery, near:
     if k > 0 {
         let filter = matching(shared, part, &query.filter, query.ids.as_deref())?;
         let exact_field = if is_approximate(column) { field("e", column) } else { field("f", column) };
-        let quick = is_approximate(column) && !near.exact;
+        // A search among given rows is exact: a graph that is walked for them would lose some.
+        let quick = is_approximate(column) && !near.exact && query.ids.is_none();
         let most = MOST.min(shared.limits(part).rows);
         if quick && k <= most {
             // A graph may lose sight of rows behind a filter: fewer than k are believed of the exact search only.
@@ -114,24 +116,23 @@ async fn ask(
             "num_candidates": size.max(candidates(column)).min(MOST),
             "filter": filter,
         },
-        "_source": source_of(part, &query.columns),
         "track_total_hits": false,
     });
     let told = |hit: &super::api::Hit| hit.score.unwrap_or_default();
     if near.metric == Metric::Cosine && k <= FEW {
-        if query.columns.is_empty() {
-            // `_source` holds the vectors, and is not even opened then.
-            body["_source"] = false.into();
-            body["docvalue_fields"] = json!([VERSION]);
-        }
+        let origin = Origin::of(part, &query.columns, &shared.limits(part));
+        origin.ask(part, &query.columns, &mut body);
         let hits = shared.api.search(&part.table, &body, shared.api.http.deadline()).await?.hits.hits;
         let scores: Vec<f64> = hits.iter().map(told).collect();
         if are_apart(&scores, k) {
-            let rows = hits.into_iter().map(|hit| by_told_cosine(part, query, hit)).collect::<Result<_>>()?;
-            return Ok((rows, scores));
+            let rows = hits.into_iter().map(|hit| by_told_cosine(part, query, origin, hit)).collect::<Result<Option<Vec<_>>>>()?;
+            // A text that may be cut is read from the document, as the vectors are.
+            if let Some(rows) = rows {
+                return Ok((rows, scores));
+            }
         }
     }
-    body["_source"] = source_of(part, &with_vector(query, near)).into();
+    Origin::Source.ask(part, &with_vector(query, near), &mut body);
     let hits = shared.api.search(&part.table, &body, shared.api.http.deadline()).await?.hits.hits;
     let scores = hits.iter().map(told).collect();
     let rows = hits.into_iter().map(|hit| scored(part, query, near, hit)).collect::<Result<Vec<_>>>()?;
@@ -144,10 +145,10 @@ fn are_apart(scores: &[f64], k: usize) -> bool {
 }
 
 /// A hit with the score that the server tells of it: half of one more than the cosine.
-fn by_told_cosine(part: &Part, query: &SubQuery, hit: super::api::Hit) -> Result<Scored> {
+fn by_told_cosine(part: &Part, query: &SubQuery, origin: Origin, hit: super::api::Hit) -> Result<Option<Scored>> {
     let score = (hit.score.unwrap_or_default() * 2.0 - 1.0).clamp(-1.0, 1.0) + 0.0;
-    let version = hit.fields.version.first().copied().unwrap_or(hit.source.hb.version);
-    Ok(Scored { id: Id::from(hit.id), version, score, values: hit.source.values(part, &query.columns)? })
+    let row = origin.row(part, &query.columns, hit)?;
+    Ok(row.map(|row| Scored { id: row.id, version: row.version, score, values: row.values }))
 }
 
 /// How many candidates each shard keeps for a search.

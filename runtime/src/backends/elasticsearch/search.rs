@@ -6,8 +6,9 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::driver::Shared;
-use super::api::Point;
-use super::document::{ID, field, segment_field, source_of};
+use super::api::{Found, Point};
+use super::document::{ID, field, segment_field};
+use super::fields::Origin;
 use super::{codec, near, query, text};
 use crate::driver::{NearQuery, OrderKey, Page, PageStream, Position, Reply, SortKey, SubQuery};
 use crate::error::{Error, ErrorKind, Result};
@@ -106,6 +107,7 @@ pub(super) struct Stream {
     query: Arc<SubQuery>,
     /// The columns asked for, and behind them those of the order that are not among them.
     columns: Vec<usize>,
+    origin: Origin,
     point: Option<Point>,
     after: Option<Position>,
     /// Rows still to be left out, and still to be given.
@@ -127,8 +129,10 @@ impl Stream {
                 columns.push(column);
             }
         }
-        let most = shared.limits(&part).rows;
+        let limits = shared.limits(&part);
+        let most = limits.rows;
         Stream {
+            origin: Origin::of(&part, &columns, &limits),
             columns,
             point: None,
             after: query.after.clone(),
@@ -216,7 +220,6 @@ impl Stream {
             "size": wanted,
             "query": matching(&self.shared, &self.part, &self.query.filter, self.query.ids.as_deref())?,
             "sort": sort(&self.part, &self.query.order),
-            "_source": source_of(&self.part, &self.columns),
             "track_total_hits": false,
         });
         if let Some(after) = &self.after {
@@ -224,29 +227,47 @@ impl Stream {
         }
         // One page is one search; only what goes on needs a point in time, which costs two requests more.
         let single = self.point.is_none() && self.left.saturating_add(self.skip) <= wanted;
-        let api = &self.shared.api;
-        let found = if single {
-            api.search(&self.part.table, &body, deadline).await?
-        } else {
-            let point = match &mut self.point {
-                Some(point) => point,
-                none => none.insert(api.open_point(&self.part.table, deadline).await?),
-            };
-            match point.search(body.clone(), deadline).await {
-                // The reader was slower than the point's life. The position says where to go on.
-                Err(error) if error.detail("code") == Some("search_context_missing_exception") => {
-                    let point = self.point.insert(api.open_point(&self.part.table, deadline).await?);
-                    point.search(body, deadline).await?
-                }
-                found => found?,
+        loop {
+            self.origin.ask(&self.part, &self.columns, &mut body);
+            let found = self.found(&body, single, deadline).await?;
+            if let Some(page) = self.read(found)? {
+                return Ok(page);
             }
+            // Where one long text is there are more: what follows goes by the documents as well.
+            self.origin = Origin::Source;
+        }
+    }
+
+    /// The answer to a search, in the point in time if there is more than one.
+    async fn found(&mut self, body: &Json, single: bool, deadline: Instant) -> Result<Found> {
+        let api = &self.shared.api;
+        if single {
+            return api.search(&self.part.table, body, deadline).await;
+        }
+        let point = match &mut self.point {
+            Some(point) => point,
+            none => none.insert(api.open_point(&self.part.table, deadline).await?),
         };
+        match point.search(body.clone(), deadline).await {
+            // The reader was slower than the point's life. The position says where to go on.
+            Err(error) if error.detail("code") == Some("search_context_missing_exception") => {
+                let point = self.point.insert(api.open_point(&self.part.table, deadline).await?);
+                point.search(body.clone(), deadline).await
+            }
+            found => found,
+        }
+    }
+
+    /// The rows of an answer. `None` where a text among them may be cut.
+    fn read(&self, found: Found) -> Result<Option<Page>> {
         let mut page = Page::new(self.columns.len());
         for hit in found.hits.hits {
-            let values = hit.source.values(&self.part, &self.columns)?;
-            page.push(Id::from(hit.id), hit.source.hb.version, values);
+            match self.origin.row(&self.part, &self.columns, hit)? {
+                Some(row) => page.push(row.id, row.version, row.values),
+                None => return Ok(None),
+            }
         }
-        Ok(page)
+        Ok(Some(page))
     }
 }
 

@@ -1,0 +1,304 @@
+//! What is Elasticsearch's own: rows that are read from doc values, and from the document where those do not give them back.
+#![cfg(feature = "elasticsearch")]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use heavenbase::backends::elasticsearch::{Elasticsearch, Refresh};
+use heavenbase::capability::Placement;
+use heavenbase::driver::{NearQuery, OrderKey, Page, SortKey, SubQuery};
+use heavenbase::filter::{Condition, Filter};
+use heavenbase::schema::Index;
+use heavenbase::types::{Date, Duration, Id, LogicalType, Metric, Timestamp, Uuid, Value};
+use heavenbase_tests::data::Spec;
+use heavenbase_tests::peer::{Act, Request, Trouble, relay};
+use heavenbase_tests::random::Random;
+use heavenbase_tests::store::{Row, Store, int, nearest, nearest_ids, number, random_vector, test, vector};
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+const ROWS: usize = 200;
+const TALL: LogicalType = LogicalType::Text { max: 40_000 };
+/// Positions of the columns: those that doc values give back, texts that may be long, and the others.
+const GIVEN: std::ops::Range<usize> = 0..11;
+const LONG: usize = 11;
+const SOURCE: usize = 12;
+const NEAR: usize = 14;
+
+/// Searches that were asked, by what their rows are read from.
+#[derive(Clone, Default)]
+struct Asked {
+    doc_values: Arc<AtomicUsize>,
+    source: Arc<AtomicUsize>,
+    wrong: Arc<Mutex<Vec<String>>>,
+}
+
+impl Asked {
+    fn hears(&self, request: &Request) {
+        if !request.path().ends_with("_search") {
+            return;
+        }
+        let Ok(body) = request.json() else { return };
+        let of_fields = body["docvalue_fields"].is_array();
+        // Rows are read in one way, whatever was asked before.
+        let clean =
+            if of_fields { body["stored_fields"] == "_none_" && body["_source"] == false } else { body.get("stored_fields").is_none() };
+        if !clean {
+            self.wrong.lock().unwrap_or_else(PoisonError::into_inner).push(body.to_string());
+        }
+        if of_fields { &self.doc_values } else { &self.source }.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Searches from doc values and from documents since this was last asked.
+    fn so_far(&self) -> (usize, usize) {
+        assert_eq!(*self.wrong.lock().unwrap_or_else(PoisonError::into_inner), Vec::<String>::new());
+        (self.doc_values.swap(0, Ordering::SeqCst), self.source.swap(0, Ordering::SeqCst))
+    }
+}
+
+fn specs() -> Vec<Spec> {
+    use LogicalType as T;
+    let inline = |name: &str, logical| Spec::new(name, logical, Placement::InlineColumn);
+    vec![
+        number("number"),
+        inline("flag", T::Bool),
+        inline("made", T::Timestamp),
+        inline("day", T::Date),
+        inline("span", T::Duration),
+        inline("other", T::Id),
+        inline("parent", T::Ref("other")),
+        inline("colour", T::Category(&["red", "it's"])),
+        inline("key", T::Uuid),
+        inline("title", T::TEXT),
+        Spec::new("words", T::TEXT, Placement::InvertedIndex),
+        inline("long", TALL),
+        inline("price", T::Float),
+        inline("cost", T::DECIMAL),
+        vector("near", 8, Metric::Cosine),
+    ]
+}
+
+/// Texts around the length from which on doc values hold the beginning alone.
+fn long_text(n: usize) -> Value {
+    let text = |length: usize, c: char| format!("{n:03}{}", c.to_string().repeat(length - 3));
+    match n % 8 {
+        0 => Value::Text(text(7_999, 'a')),
+        1 => Value::Text(text(8_000, 'é')),
+        2 => Value::Text(text(8_001, '😀')),
+        3 => Value::Text(text(20_000, 'z')),
+        4 => Value::Text(format!("short {n}\u{1}")),
+        5 => Value::Text(format!("{}\u{1}", text(7_999, 'b'))),
+        // The same term as any longer text that begins so.
+        6 => Value::Text(format!("{}\u{1}", text(8_000, 'c'))),
+        _ => Value::Null,
+    }
+}
+
+/// Rows in the order of their ids. A row has each value or a null.
+fn rows() -> Result<Vec<Row>, Box<dyn std::error::Error>> {
+    let mut random = Random::new(3);
+    let mut rows = Vec::new();
+    for n in 0..ROWS {
+        let whole = i64::try_from(n)?;
+        let text = |text: &str| Value::Text(text.to_owned());
+        let mut values = vec![
+            Value::Int([i64::MIN, i64::MAX, 9_007_199_254_740_993, whole][n % 4]),
+            Value::Bool(n.is_multiple_of(2)),
+            Value::Timestamp(Timestamp::from_micros(1_700_000_000_123_456 - whole * 86_400_000_001)?),
+            Value::Date(Date::from_days(i32::try_from(n)? * 40 - 4_000)?),
+            Value::Duration(Duration::from_micros(i64::MAX - whole)),
+            text(&format!("Id {n}")),
+            text(&format!("é/{n}")),
+            text(["red", "it's"][n % 2]),
+            Value::Uuid(Uuid::from_u128(u128::MAX - n as u128)),
+            text(["", " ", "\u{1}", "A", "a", "\"quoted\" \\ \n"][n % 6]),
+            text(["one two", "the one", "two", ""][n % 4]),
+            long_text(n),
+            Value::Float([-0.0, 0.1, f64::MAX][n % 3]),
+            Value::Decimal(format!("{n}.50").parse()?),
+            Value::Vector(random_vector(&mut random, 8)),
+        ];
+        // Every column is null in some rows, and one row has nothing at all.
+        for (column, value) in values.iter_mut().enumerate().skip(1) {
+            if n == 17 || (n + column).is_multiple_of(9) {
+                *value = Value::Null;
+            }
+        }
+        rows.push((Id::from(format!("{n:04}")), values));
+    }
+    Ok(rows)
+}
+
+/// The part with its rows, and what is heard of its searches. Nothing where there is no server.
+async fn filled(specs: &[Spec], rows: &[Row]) -> Result<Option<(Store, Asked)>, Box<dyn std::error::Error>> {
+    let Ok(address) = std::env::var("HEAVENBASE_TEST_ELASTICSEARCH") else {
+        assert!(std::env::var_os("HEAVENBASE_TEST_REQUIRED").is_none(), "no Elasticsearch, and nothing may be skipped");
+        eprintln!("not run: HEAVENBASE_TEST_ELASTICSEARCH is not set");
+        return Ok(None);
+    };
+    let (asked, trouble) = (Asked::default(), Trouble::default());
+    let ears = asked.clone();
+    trouble.is(move |request| {
+        ears.hears(request);
+        Act::Pass
+    });
+    let store = Store::open(Elasticsearch::url(relay(&address, trouble)?).refresh(Refresh::BeforeSearch), specs).await?;
+    store.upsert(7, rows).await?;
+    asked.so_far();
+    Ok(Some((store, asked)))
+}
+
+fn is_so(found: &Page, expected: &[&Row], columns: &[usize], why: &str) {
+    assert!(found.ids.iter().eq(expected.iter().map(|row| &row.0)), "{why}: {:?}", found.ids);
+    assert!(found.versions.iter().all(|version| *version == 7), "{why}: {:?}", found.versions);
+    for (at, row) in expected.iter().enumerate() {
+        for (value, column) in found.row(at).iter().zip(columns) {
+            assert!(same(value, &row.1[*column]), "{why}: column {column} of {} is {:.60}", row.0, format!("{value:?}"));
+        }
+        assert_eq!(found.row(at).len(), columns.len(), "{why}");
+    }
+}
+
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Float(a), Value::Float(b)) => a.to_bits() == b.to_bits(),
+        _ => a == b,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_from_doc_values_are_the_rows_that_were_written() -> Outcome {
+    let rows = rows()?;
+    let Some((store, asked)) = filled(&specs(), &rows).await? else { return Ok(()) };
+    let all: Vec<&Row> = rows.iter().collect();
+    let pages = |columns: &[usize], page_rows| SubQuery { columns: columns.to_vec(), page_rows, ..SubQuery::default() };
+    let given: Vec<usize> = GIVEN.collect();
+    for columns in given.iter().map(std::slice::from_ref).chain([&[][..], &given]) {
+        is_so(&store.select(pages(columns, 7)).await?, &all, columns, "what doc values give back");
+        let (doc_values, source) = asked.so_far();
+        assert!(doc_values > 3 && source == 0, "columns {columns:?}: {doc_values} searches of doc values, {source} of documents");
+    }
+    for columns in [&[SOURCE][..], &[0, SOURCE + 1], &[NEAR]] {
+        is_so(&store.select(pages(columns, 7)).await?, &all, columns, "what they do not");
+        assert_eq!(asked.so_far().0, 0, "columns {columns:?}");
+    }
+    let many: Vec<usize> = [0].repeat(17);
+    is_so(&store.select(pages(&many, 7)).await?, &all, &many, "too many columns");
+    assert_eq!(asked.so_far().0, 0);
+
+    // In one page: a single search, and one more when a text is long.
+    for (columns, searches) in [(&[0, 9][..], (1, 0)), (&[0, LONG], (1, 1))] {
+        let query = SubQuery { limit: Some(ROWS), ..pages(columns, ROWS) };
+        is_so(&store.select(query).await?, &all, columns, "one page");
+        assert_eq!(asked.so_far(), searches, "columns {columns:?}");
+    }
+    // The column of an order is read too, and not given.
+    let descending = |key| OrderKey { key, descending: true };
+    let query = SubQuery { order: vec![descending(SortKey::Column(LONG)), descending(SortKey::Id)], limit: Some(60), ..pages(&[0], 7) };
+    let mut expected = all.clone();
+    let place = |row: &Row| row.1[LONG].as_text().map(str::to_owned);
+    expected.sort_by(|a, b| place(b).cmp(&place(a)).then_with(|| b.0.cmp(&a.0)));
+    is_so(&store.select(query).await?, &expected[..60], &[0], "by a text");
+    // The short ones come first, and fill pages.
+    let (doc_values, source) = asked.so_far();
+    assert!(doc_values > 1 && source > 0, "{doc_values} searches of doc values, {source} of documents");
+    let numbers = test("number", Condition::Eq(Value::Int(i64::MAX)));
+    let query = SubQuery { filter: numbers, order: vec![descending(SortKey::Id)], offset: 3, limit: Some(20), ..pages(&given, 7) };
+    let expected: Vec<&Row> = rows.iter().rev().filter(|row| row.1[0] == Value::Int(i64::MAX)).skip(3).take(20).collect();
+    is_so(&store.select(query).await?, &expected, &given, "filtered");
+    assert_eq!(asked.so_far().1, 0);
+    store.close().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_texts_are_never_given_cut() -> Outcome {
+    let rows = rows()?;
+    let Some((store, asked)) = filled(&specs(), &rows).await? else { return Ok(()) };
+    let all: Vec<&Row> = rows.iter().collect();
+    // Pages of one row too: a long text is met late, and behind a position.
+    for page_rows in [1, 2, 7, 50, ROWS + 1] {
+        for columns in [&[LONG][..], &[3, LONG, 9]] {
+            let query = SubQuery { columns: columns.to_vec(), page_rows, ..SubQuery::default() };
+            is_so(&store.select(query).await?, &all, columns, "long texts");
+            let (doc_values, source) = asked.so_far();
+            assert!(doc_values <= 3 && source > 0, "pages of {page_rows}: {doc_values} searches of doc values, {source} of documents");
+        }
+    }
+    // Where none of those that match is long, none is read twice. A text that ends with the mark is whole as long as it is short.
+    let short = test("long", Condition::StartsWith("short".to_owned()));
+    let expected: Vec<&Row> = rows.iter().filter(|row| row.1[LONG].as_text().is_some_and(|text| text.starts_with("short"))).collect();
+    assert!(expected.len() > 10);
+    let query = SubQuery { filter: short, columns: vec![LONG], page_rows: 7, ..SubQuery::default() };
+    is_so(&store.select(query).await?, &expected, &[LONG], "short texts");
+    assert_eq!(asked.so_far().1, 0);
+    for n in [2, 3, 6, 10] {
+        let equal = test("long", Condition::Eq(rows[n].1[LONG].clone()));
+        let expected: Vec<&Row> = rows.iter().filter(|row| !row.1[LONG].is_null() && row.1[LONG] == rows[n].1[LONG]).collect();
+        let query = SubQuery { filter: equal, columns: vec![LONG], ..SubQuery::default() };
+        is_so(&store.select(query).await?, &expected, &[LONG], "by a long text");
+    }
+    store.close().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_nearest_rows_are_read_in_the_same_way() -> Outcome {
+    let rows = rows()?;
+    let indexed = Spec { index: true, method: Index { method: "hnsw", parameters: &[] }, ..vector("near", 8, Metric::Cosine) };
+    let specs: Vec<Spec> = specs().into_iter().take(NEAR).chain([indexed]).collect();
+    let mut random = Random::new(5);
+    for specs in [&self::specs(), &specs] {
+        let Some((store, asked)) = filled(specs, &rows).await? else { return Ok(()) };
+        let given: Vec<usize> = GIVEN.collect();
+        for columns in [&[][..], &given, &[LONG], &[SOURCE, 0], &[NEAR]] {
+            let target = random_vector(&mut random, 8);
+            let near = NearQuery { column: NEAR, vector: target.clone(), metric: Metric::Cosine, k: 10, exact: true };
+            let found = store.select(SubQuery { columns: columns.to_vec(), near: Some(near), ..SubQuery::default() }).await?;
+            let expected = nearest(&rows, NEAR, &target, Metric::Cosine, 10, |_| true);
+            let of_id = |id: &Id| rows.iter().find(|row| row.0 == *id);
+            let expected_rows: Vec<&Row> = expected.iter().filter_map(|(id, _)| of_id(id)).collect();
+            is_so(&found, &expected_rows, columns, "nearest");
+            assert!(found.scores.iter().zip(&expected).all(|(told, (_, score))| (told - score).abs() < 1e-5));
+            // Long texts are among the ten and what is asked beside them; no two scores are close.
+            let searches = match columns {
+                [LONG] => (1, 1),
+                [SOURCE, ..] | [NEAR] => (0, 1),
+                _ => (1, 0),
+            };
+            assert_eq!(asked.so_far(), searches, "columns {columns:?}");
+        }
+        store.close().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_among_given_ids_is_exact() -> Outcome {
+    const MANY: usize = 3_000;
+    let mut random = Random::new(9);
+    // A graph that finds little of what is there.
+    let poor = Index { method: "hnsw", parameters: &[("m", 2), ("ef_construction", 2), ("ef", 1)] };
+    let specs = [number("number"), Spec { index: true, method: poor, ..vector("near", 12, Metric::L2) }];
+    let row =
+        |n: usize, random: &mut Random| (Id::from(format!("{n:05}")), vec![Value::Int(n as i64), Value::Vector(random_vector(random, 12))]);
+    let rows: Vec<Row> = (0..MANY).map(|n| row(n, &mut random)).collect();
+    let Some((store, _)) = filled(&specs, &rows).await? else { return Ok(()) };
+    let ids: Arc<[Id]> = rows.iter().filter(|row| int(&row.1) % 3 != 0).map(|row| row.0.clone()).collect();
+    let mut lost = 0;
+    for _ in 0..10 {
+        let target = random_vector(&mut random, 12);
+        let among = nearest_ids(&rows, 1, &target, Metric::L2, 10, |row| int(row) % 3 != 0);
+        let near = |ids| SubQuery {
+            ids,
+            near: Some(NearQuery { column: 1, vector: target.clone(), metric: Metric::L2, k: 10, exact: false }),
+            filter: Filter::all(),
+            ..SubQuery::default()
+        };
+        assert_eq!(store.select(near(Some(ids.clone()))).await?.ids, among);
+        lost += usize::from(store.select(near(None)).await?.ids != nearest_ids(&rows, 1, &target, Metric::L2, 10, |_| true));
+    }
+    assert!(lost > 0, "the graph found all: nothing is shown");
+    store.close().await?;
+    Ok(())
+}
