@@ -8,6 +8,7 @@ use super::api::{Api, refused};
 use super::config::{Elasticsearch, Refresh};
 use super::document::{is_approximate, source_of};
 use super::search::{Stream, sorts};
+use super::lengths::Lengths;
 use super::limits::{self, FLAT_VECTORS, Limits};
 use super::{aggregate, ensure, near, query, write};
 use crate::backends::http::{HttpClient, Method, Safety, segment};
@@ -29,6 +30,8 @@ pub(super) struct Shared {
     pub(super) refresh: Refresh,
     /// What indexes bound, as far as they were asked.
     limits: Mutex<HashMap<String, Limits>>,
+    /// How long texts are.
+    pub(super) lengths: Lengths,
     /// Indexes written to since their last refresh, with a count of the writes.
     unread: Mutex<HashMap<String, u64>>,
     /// One refresh at a time: who waits for it finds the rows readable afterwards.
@@ -111,7 +114,7 @@ impl ElasticsearchDriver {
             max_k: near::MOST,
         };
         let (refresh, narrowed) = (config.refresh, limits::narrowed(api.version));
-        let shared = Shared { api, config, refresh, limits: Mutex::default(), unread: Mutex::default(), refreshing: tokio::sync::Mutex::default() };
+        let shared = Shared { api, config, refresh, limits: Mutex::default(), lengths: Lengths::default(), unread: Mutex::default(), refreshing: tokio::sync::Mutex::default() };
         Ok(ElasticsearchDriver { description, narrowed, shared: Arc::new(shared) })
     }
 

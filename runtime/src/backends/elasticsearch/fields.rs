@@ -3,6 +3,7 @@
 
 use super::api::Hit;
 use super::document::{ID, VERSION, field, source_of};
+use super::lengths::Lengths;
 use super::limits::Limits;
 use super::{codec, text};
 use crate::error::{Error, ErrorKind, Result};
@@ -43,11 +44,11 @@ fn gives_back(column: &Column) -> bool {
 
 impl Origin {
     /// Where rows of these columns are read from at the least cost.
-    pub(super) fn of(part: &Part, columns: &[usize], limits: &Limits) -> Origin {
+    pub(super) fn of(part: &Part, columns: &[usize], limits: &Limits, lengths: &Lengths) -> Origin {
         // The id and the version are fields too.
         let few = columns.len() <= MOST && columns.len() + 2 <= limits.fields;
         let given = columns.iter().filter_map(|c| part.columns.get(*c)).all(gives_back);
-        if few && given { Origin::DocValues } else { Origin::Source }
+        if few && given && lengths.are_short(part, columns) { Origin::DocValues } else { Origin::Source }
     }
 
     /// Makes a search give what rows of these columns need, in place of what it gave before.
@@ -99,7 +100,7 @@ fn of_fields(part: &Part, columns: &[usize], hit: &Hit) -> Result<Option<Row>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::{Map, json};
 
     use super::super::document::of_row;
@@ -110,7 +111,8 @@ mod tests {
 
     static ENTITY: EntitySchema = EntitySchema::new("thing", &[]);
 
-    fn part(types: &[LogicalType]) -> Part {
+    /// A part of a column of each type.
+    pub(in super::super) fn part(types: &[LogicalType]) -> Part {
         let column = |(field, logical): (usize, &LogicalType)| Column {
             field,
             name: "thing",
@@ -151,7 +153,11 @@ mod tests {
         let types = [&types[..], &[LogicalType::Id, LogicalType::Category(&["red"]), LogicalType::Uuid, LogicalType::TEXT, tall]].concat();
         let part = part(&types);
         let columns: Vec<usize> = (0..types.len()).collect();
-        assert_eq!(Origin::of(&part, &columns, &Limits::default()), Origin::DocValues);
+        let lengths = Lengths::default();
+        assert_eq!(Origin::of(&part, &columns, &Limits::default(), &lengths), Origin::Source, "texts of any length");
+        let short = vec![Value::Text("short".to_owned()); columns.len()];
+        lengths.note(&part, &columns, std::iter::once(&short[..]));
+        assert_eq!(Origin::of(&part, &columns, &Limits::default(), &lengths), Origin::DocValues);
         let text = |text: &str| Value::Text(text.to_owned());
         let rows = [
             vec![
@@ -202,15 +208,15 @@ mod tests {
         use LogicalType as T;
         let types = [T::Float, T::DECIMAL, T::Bytes, T::Json, T::List(&T::INT), T::Vector(2), T::INT];
         let part = part(&types);
-        let limits = Limits::default();
+        let (limits, lengths) = (Limits::default(), Lengths::default());
         for column in 0..types.len() - 1 {
-            assert_eq!(Origin::of(&part, &[types.len() - 1, column], &limits), Origin::Source, "{:?}", types[column]);
+            assert_eq!(Origin::of(&part, &[types.len() - 1, column], &limits, &lengths), Origin::Source, "{:?}", types[column]);
         }
-        assert_eq!(Origin::of(&part, &[6], &limits), Origin::DocValues);
-        assert_eq!(Origin::of(&part, &[6; MOST], &limits), Origin::DocValues);
-        assert_eq!(Origin::of(&part, &[6; MOST + 1], &limits), Origin::Source);
+        assert_eq!(Origin::of(&part, &[6], &limits, &lengths), Origin::DocValues);
+        assert_eq!(Origin::of(&part, &[6; MOST], &limits, &lengths), Origin::DocValues);
+        assert_eq!(Origin::of(&part, &[6; MOST + 1], &limits, &lengths), Origin::Source);
         let bounded = Limits { fields: 2, ..limits };
-        assert_eq!((Origin::of(&part, &[], &bounded), Origin::of(&part, &[6], &bounded)), (Origin::DocValues, Origin::Source));
+        assert_eq!((Origin::of(&part, &[], &bounded, &lengths), Origin::of(&part, &[6], &bounded, &lengths)), (Origin::DocValues, Origin::Source));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod document;
 mod driver;
 mod ensure;
 mod fields;
+mod lengths;
 mod limits;
 mod near;
 mod query;

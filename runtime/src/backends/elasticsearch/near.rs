@@ -120,7 +120,7 @@ async fn ask(
     });
     let told = |hit: &super::api::Hit| hit.score.unwrap_or_default();
     if near.metric == Metric::Cosine && k <= FEW {
-        let origin = Origin::of(part, &query.columns, &shared.limits(part));
+        let origin = Origin::of(part, &query.columns, &shared.limits(part), &shared.lengths);
         origin.ask(part, &query.columns, &mut body);
         let hits = shared.api.search(&part.table, &body, shared.api.http.deadline()).await?.hits.hits;
         let scores: Vec<f64> = hits.iter().map(told).collect();
@@ -128,6 +128,7 @@ async fn ask(
             let rows = hits.into_iter().map(|hit| by_told_cosine(part, query, origin, hit)).collect::<Result<Option<Vec<_>>>>()?;
             // A text that may be cut is read from the document, as the vectors are.
             if let Some(rows) = rows {
+                note(shared, part, query, &rows);
                 return Ok((rows, scores));
             }
         }
@@ -136,7 +137,13 @@ async fn ask(
     let hits = shared.api.search(&part.table, &body, shared.api.http.deadline()).await?.hits.hits;
     let scores = hits.iter().map(told).collect();
     let rows = hits.into_iter().map(|hit| scored(part, query, near, hit)).collect::<Result<Vec<_>>>()?;
-    Ok((rows.into_iter().flatten().collect(), scores))
+    let rows: Vec<Scored> = rows.into_iter().flatten().collect();
+    note(shared, part, query, &rows);
+    Ok((rows, scores))
+}
+
+fn note(shared: &Shared, part: &Part, query: &SubQuery, rows: &[Scored]) {
+    shared.lengths.note(part, &query.columns, rows.iter().map(|row| row.values.as_slice()));
 }
 
 /// Whether the server's scores leave no doubt of which rows are the first `k`, and in which order.

@@ -107,7 +107,8 @@ pub(super) struct Stream {
     query: Arc<SubQuery>,
     /// The columns asked for, and behind them those of the order that are not among them.
     columns: Vec<usize>,
-    origin: Origin,
+    /// Whether a long text was met: documents are read from then on.
+    whole: bool,
     point: Option<Point>,
     after: Option<Position>,
     /// Rows still to be left out, and still to be given.
@@ -129,11 +130,10 @@ impl Stream {
                 columns.push(column);
             }
         }
-        let limits = shared.limits(&part);
-        let most = limits.rows;
+        let most = shared.limits(&part).rows;
         Stream {
-            origin: Origin::of(&part, &columns, &limits),
             columns,
+            whole: false,
             point: None,
             after: query.after.clone(),
             skip: query.offset,
@@ -228,14 +228,19 @@ impl Stream {
         // One page is one search; only what goes on needs a point in time, which costs two requests more.
         let single = self.point.is_none() && self.left.saturating_add(self.skip) <= wanted;
         loop {
-            self.origin.ask(&self.part, &self.columns, &mut body);
+            let origin = if self.whole { Origin::Source } else { self.origin() };
+            origin.ask(&self.part, &self.columns, &mut body);
             let found = self.found(&body, single, deadline).await?;
-            if let Some(page) = self.read(found)? {
+            if let Some(page) = self.read(found, origin)? {
+                self.shared.lengths.note(&self.part, &self.columns, page.values.chunks_exact(page.width.max(1)));
                 return Ok(page);
             }
-            // Where one long text is there are more: what follows goes by the documents as well.
-            self.origin = Origin::Source;
+            self.whole = true;
         }
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::of(&self.part, &self.columns, &self.shared.limits(&self.part), &self.shared.lengths)
     }
 
     /// The answer to a search, in the point in time if there is more than one.
@@ -259,10 +264,10 @@ impl Stream {
     }
 
     /// The rows of an answer. `None` where a text among them may be cut.
-    fn read(&self, found: Found) -> Result<Option<Page>> {
+    fn read(&self, found: Found, origin: Origin) -> Result<Option<Page>> {
         let mut page = Page::new(self.columns.len());
         for hit in found.hits.hits {
-            match self.origin.row(&self.part, &self.columns, hit)? {
+            match origin.row(&self.part, &self.columns, hit)? {
                 Some(row) => page.push(row.id, row.version, row.values),
                 None => return Ok(None),
             }
