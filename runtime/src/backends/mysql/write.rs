@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use sqlx::Connection;
 use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlQueryResult};
 
-use super::batch::{PARAMETERS, Source, Writing};
+use super::batch::{Source, Writing, by_powers};
 use super::core::{Core, run};
 use super::{children, codec, failure, json};
 use crate::backends::network::audited;
@@ -23,9 +23,6 @@ use crate::types::{Id, Value};
 
 /// Most attempts when another session wrote the same rows at the same time.
 const CONFLICTS: u32 = 6;
-
-/// Most rows whose statement the server keeps prepared.
-const PREPARED: usize = 64;
 
 /// How one attempt failed.
 enum Failed {
@@ -132,9 +129,8 @@ impl Writing<'_> {
         connection: &mut MySqlConnection,
         text: String,
         arguments: MySqlArguments,
-        rows: usize,
     ) -> Result<MySqlQueryResult, Failed> {
-        let statement = sqlx::query_with(audited(text), arguments).persistent(self.cached && rows <= PREPARED);
+        let statement = sqlx::query_with(audited(text), arguments).persistent(self.cached);
         self.core.waits(Phase::Write, statement.execute(connection)).await?.map_err(|cause| self.refused(cause))
     }
 
@@ -159,7 +155,7 @@ impl Writing<'_> {
     async fn insert(&self, connection: &mut MySqlConnection, rows: &[usize]) -> Result<(), Failed> {
         for piece in self.pieces(rows, self.width()) {
             let (sql, arguments) = self.rows(piece, &self.columns)?;
-            let statement = sqlx::query_with(audited(sql.finish().text), arguments).persistent(self.cached && piece.len() <= PREPARED);
+            let statement = sqlx::query_with(audited(sql.finish().text), arguments).persistent(self.cached);
             let Err(cause) = self.core.waits(Phase::Write, statement.execute(&mut *connection)).await? else { continue };
             if self.batch.mode == WriteMode::Insert && failure::number(&cause) == 1062 {
                 // The id counts first, whichever key the server met.
@@ -215,7 +211,7 @@ impl Writing<'_> {
             // The last assignment: those before it compare with the version that was there.
             sql.name(VERSION_COLUMN).push(" = IF(").name(VERSION_COLUMN).push(" < VALUES(").name(VERSION_COLUMN).push("), VALUES(");
             sql.name(VERSION_COLUMN).push("), ").name(VERSION_COLUMN).push(" + 0 * LAST_INSERT_ID(1))");
-            let done = self.run(connection, sql.finish().text, arguments, piece.len()).await?;
+            let done = self.run(connection, sql.finish().text, arguments).await?;
             if done.last_insert_id() != 0 {
                 return Err(Failed::Stale);
             }
@@ -256,7 +252,7 @@ impl Writing<'_> {
                 codec::bind(&mut arguments, &Value::Int(*expected))?;
             }
         }
-        Ok(self.run(connection, sql.finish().text, arguments, 1).await?.rows_affected())
+        Ok(self.run(connection, sql.finish().text, arguments).await?.rows_affected())
     }
 
     async fn patch(&self, connection: &mut MySqlConnection) -> Result<(WriteReport, Vec<usize>), Failed> {
@@ -293,7 +289,7 @@ impl Writing<'_> {
             sql.push(")");
             let mut arguments = MySqlArguments::default();
             piece.iter().try_for_each(|&row| self.bind_id(&mut arguments, row))?;
-            self.run(connection, sql.finish().text, arguments, piece.len()).await?;
+            self.run(connection, sql.finish().text, arguments).await?;
         }
         Ok(())
     }
@@ -333,7 +329,7 @@ impl Writing<'_> {
     ) -> Result<HashMap<String, i64>, Failed> {
         let ids: Vec<Id> = rows.iter().map(|&row| self.batch.ids[row].clone()).collect();
         let statement = write::versions(&self.core.dialect, self.part, &ids, suffix)?;
-        let statement = super::core::query(&statement.text, &statement.values, self.cached && rows.len() <= PREPARED)?;
+        let statement = super::core::query(&statement.text, &statement.values, self.cached)?;
         let there = self.core.waits(Phase::Write, statement.fetch_all(connection)).await?.map_err(|cause| self.refused(cause))?;
         there.iter().map(|row| Ok((codec::read_id(row, 0, self.part)?.into_string(), codec::read_whole(row, 1)?))).collect()
     }
@@ -348,10 +344,10 @@ impl Writing<'_> {
             }
             let child = children::table(&self.core.dialect, self.part, column);
             if self.batch.mode != WriteMode::Insert {
-                for piece in rows.chunks(PARAMETERS) {
+                for piece in by_powers(rows) {
                     let mut arguments = MySqlArguments::default();
                     piece.iter().try_for_each(|&row| self.bind_id(&mut arguments, row))?;
-                    self.run(connection, children::clear(&self.core.dialect, &child, piece.len()), arguments, piece.len()).await?;
+                    self.run(connection, children::clear(&self.core.dialect, &child, piece.len()), arguments).await?;
                 }
             }
             let Some(given) = given else { continue };
@@ -365,14 +361,14 @@ impl Writing<'_> {
                 (Value::Bytes(x), Value::Bytes(y)) => x.cmp(y).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)),
                 _ => std::cmp::Ordering::Equal,
             });
-            for piece in items.chunks(2_000) {
+            for piece in by_powers(&items) {
                 let mut arguments = MySqlArguments::default();
                 for (item, row, position) in piece {
                     codec::bind(&mut arguments, item)?;
                     self.bind_id(&mut arguments, *row)?;
                     codec::bind(&mut arguments, &Value::Int(*position as i64))?;
                 }
-                self.run(connection, children::insert(&self.core.dialect, &child, piece.len()), arguments, piece.len()).await?;
+                self.run(connection, children::insert(&self.core.dialect, &child, piece.len()), arguments).await?;
             }
         }
         Ok(())
