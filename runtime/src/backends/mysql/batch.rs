@@ -12,8 +12,14 @@ use crate::types::{LogicalType, Value};
 
 /// Most placeholders in one statement.
 pub(super) const PARAMETERS: usize = 65_535;
-/// Most rows in one statement.
+/// Most rows in one statement that is kept prepared.
 const ROWS: usize = 1_024;
+/// More rows than that are one statement where long ones are liked, kept or not.
+const SOME: usize = 256;
+
+/// Most bytes of rows in one statement, of more rows than one: they travel encrypted in one record. The second of several would
+/// wait as [`by_powers`] says.
+const RECORD: usize = 16_384;
 
 /// A list in pieces of 1, 2, 4, … up to [`ROWS`], the largest first: so few different statements are needed that a session keeps
 /// them all prepared. One that is not kept is closed after it ran, which nobody answers; `sqlx` leaves Nagle's algorithm on, so
@@ -60,7 +66,7 @@ fn wire(value: &Value) -> usize {
     match value {
         // Written as text, which may be several times as long.
         Value::Json(_) | Value::List(_) => 9 + value.weight() * 2,
-        other => 9 + other.weight(),
+        other => 17 + other.weight() - size_of::<Value>(),
     }
 }
 
@@ -100,10 +106,12 @@ impl<'a> Writing<'a> {
     /// Rows in pieces that one statement takes, with so many values a row.
     pub(super) fn pieces<'r>(&self, rows: &'r [usize], width: usize) -> Vec<&'r [usize]> {
         let most = (PARAMETERS / width.max(1)).checked_ilog2().map_or(1, |power| 1 << power);
+        let packet = self.core.packet / 2;
+        let largest = if self.core.dialect.server.likes_long_statements() { packet } else { packet.min(RECORD) };
         let (mut pieces, mut from, mut bytes) = (Vec::new(), 0, 0);
         for (at, &row) in rows.iter().enumerate() {
             let more = self.bytes(row);
-            if at > from && (at - from == most || bytes + more > self.core.packet / 2) {
+            if at > from && (at - from == most || bytes + more > largest) {
                 pieces.push(&rows[from..at]);
                 (from, bytes) = (at, 0);
             }
@@ -112,7 +120,15 @@ impl<'a> Writing<'a> {
         if from < rows.len() {
             pieces.push(&rows[from..]);
         }
+        if self.core.dialect.server.likes_long_statements() {
+            return pieces.into_iter().flat_map(|piece| if piece.len() > SOME { vec![piece] } else { by_powers(piece).collect() }).collect();
+        }
         pieces.into_iter().flat_map(by_powers).collect()
+    }
+
+    /// Whether a statement over so many rows comes again, so that the session keeps it prepared.
+    pub(super) fn keeps(&self, rows: usize) -> bool {
+        self.cached && rows.is_power_of_two() && rows <= ROWS
     }
 
     pub(super) fn bind(&self, arguments: &mut MySqlArguments, row: usize, source: Source<'_>) -> Result<()> {

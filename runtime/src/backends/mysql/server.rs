@@ -137,6 +137,12 @@ impl Server {
         }
     }
 
+    /// Whether many rows are written sooner by one long statement than by several: OceanBase takes 2 to 10 ms for each, prepared
+    /// or not.
+    pub(super) fn likes_long_statements(self) -> bool {
+        self == Server::OceanBase
+    }
+
     /// The statements that every session begins with.
     pub(super) fn session(self, timeout: Duration) -> String {
         let collation = self.collation();

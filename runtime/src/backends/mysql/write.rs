@@ -129,8 +129,9 @@ impl Writing<'_> {
         connection: &mut MySqlConnection,
         text: String,
         arguments: MySqlArguments,
+        rows: usize,
     ) -> Result<MySqlQueryResult, Failed> {
-        let statement = sqlx::query_with(audited(text), arguments).persistent(self.cached);
+        let statement = sqlx::query_with(audited(text), arguments).persistent(self.keeps(rows));
         self.core.waits(Phase::Write, statement.execute(connection)).await?.map_err(|cause| self.refused(cause))
     }
 
@@ -155,7 +156,7 @@ impl Writing<'_> {
     async fn insert(&self, connection: &mut MySqlConnection, rows: &[usize]) -> Result<(), Failed> {
         for piece in self.pieces(rows, self.width()) {
             let (sql, arguments) = self.rows(piece, &self.columns)?;
-            let statement = sqlx::query_with(audited(sql.finish().text), arguments).persistent(self.cached);
+            let statement = sqlx::query_with(audited(sql.finish().text), arguments).persistent(self.keeps(piece.len()));
             let Err(cause) = self.core.waits(Phase::Write, statement.execute(&mut *connection)).await? else { continue };
             if self.batch.mode == WriteMode::Insert && failure::number(&cause) == 1062 {
                 // The id counts first, whichever key the server met.
@@ -211,7 +212,7 @@ impl Writing<'_> {
             // The last assignment: those before it compare with the version that was there.
             sql.name(VERSION_COLUMN).push(" = IF(").name(VERSION_COLUMN).push(" < VALUES(").name(VERSION_COLUMN).push("), VALUES(");
             sql.name(VERSION_COLUMN).push("), ").name(VERSION_COLUMN).push(" + 0 * LAST_INSERT_ID(1))");
-            let done = self.run(connection, sql.finish().text, arguments).await?;
+            let done = self.run(connection, sql.finish().text, arguments, piece.len()).await?;
             if done.last_insert_id() != 0 {
                 return Err(Failed::Stale);
             }
@@ -252,7 +253,7 @@ impl Writing<'_> {
                 codec::bind(&mut arguments, &Value::Int(*expected))?;
             }
         }
-        Ok(self.run(connection, sql.finish().text, arguments).await?.rows_affected())
+        Ok(self.run(connection, sql.finish().text, arguments, 1).await?.rows_affected())
     }
 
     async fn patch(&self, connection: &mut MySqlConnection) -> Result<(WriteReport, Vec<usize>), Failed> {
@@ -289,7 +290,7 @@ impl Writing<'_> {
             sql.push(")");
             let mut arguments = MySqlArguments::default();
             piece.iter().try_for_each(|&row| self.bind_id(&mut arguments, row))?;
-            self.run(connection, sql.finish().text, arguments).await?;
+            self.run(connection, sql.finish().text, arguments, piece.len()).await?;
         }
         Ok(())
     }
@@ -329,7 +330,7 @@ impl Writing<'_> {
     ) -> Result<HashMap<String, i64>, Failed> {
         let ids: Vec<Id> = rows.iter().map(|&row| self.batch.ids[row].clone()).collect();
         let statement = write::versions(&self.core.dialect, self.part, &ids, suffix)?;
-        let statement = super::core::query(&statement.text, &statement.values, self.cached)?;
+        let statement = super::core::query(&statement.text, &statement.values, self.keeps(rows.len()))?;
         let there = self.core.waits(Phase::Write, statement.fetch_all(connection)).await?.map_err(|cause| self.refused(cause))?;
         there.iter().map(|row| Ok((codec::read_id(row, 0, self.part)?.into_string(), codec::read_whole(row, 1)?))).collect()
     }
@@ -347,7 +348,7 @@ impl Writing<'_> {
                 for piece in by_powers(rows) {
                     let mut arguments = MySqlArguments::default();
                     piece.iter().try_for_each(|&row| self.bind_id(&mut arguments, row))?;
-                    self.run(connection, children::clear(&self.core.dialect, &child, piece.len()), arguments).await?;
+                    self.run(connection, children::clear(&self.core.dialect, &child, piece.len()), arguments, piece.len()).await?;
                 }
             }
             let Some(given) = given else { continue };
@@ -368,7 +369,7 @@ impl Writing<'_> {
                     self.bind_id(&mut arguments, *row)?;
                     codec::bind(&mut arguments, &Value::Int(*position as i64))?;
                 }
-                self.run(connection, children::insert(&self.core.dialect, &child, piece.len()), arguments).await?;
+                self.run(connection, children::insert(&self.core.dialect, &child, piece.len()), arguments, piece.len()).await?;
             }
         }
         Ok(())
