@@ -12,7 +12,7 @@ use heavenbase::filter::{Condition, Filter};
 use heavenbase::schema::Index;
 use heavenbase::types::{Date, Duration, Id, LogicalType, Metric, Timestamp, Uuid, Value};
 use heavenbase_tests::data::Spec;
-use heavenbase_tests::peer::{Act, Request, Trouble, relay};
+use heavenbase_tests::peer::{Act, Answer, Request, Trouble, relay};
 use heavenbase_tests::random::Random;
 use heavenbase_tests::store::{Row, Store, int, nearest, nearest_ids, number, random_vector, test, vector};
 
@@ -33,6 +33,9 @@ const NEAR: usize = 14;
 struct Asked {
     doc_values: Arc<AtomicUsize>,
     source: Arc<AtomicUsize>,
+    /// How many rows were asked for by searches of vectors, and how many by the others.
+    nearest: Arc<AtomicUsize>,
+    given: Arc<AtomicUsize>,
     wrong: Arc<Mutex<Vec<String>>>,
 }
 
@@ -50,6 +53,13 @@ impl Asked {
             self.wrong.lock().unwrap_or_else(PoisonError::into_inner).push(body.to_string());
         }
         if of_fields { &self.doc_values } else { &self.source }.fetch_add(1, Ordering::SeqCst);
+        let size = body["size"].as_u64().and_then(|size| usize::try_from(size).ok()).unwrap_or_default();
+        if body["knn"].is_object() { &self.nearest } else { &self.given }.fetch_add(size, Ordering::SeqCst);
+    }
+
+    /// Rows asked for by searches of vectors, and by others, since this was last asked.
+    fn rows(&self) -> (usize, usize) {
+        (self.nearest.swap(0, Ordering::SeqCst), self.given.swap(0, Ordering::SeqCst))
     }
 
     /// Searches from doc values and from documents since this was last asked.
@@ -172,6 +182,7 @@ async fn filled(specs: &[Spec], rows: &[Row]) -> Result<Option<Filled>, Box<dyn 
     let store = Store::open(Elasticsearch::url(&url).refresh(Refresh::BeforeSearch), specs).await?;
     store.upsert(7, rows).await?;
     asked.so_far();
+    asked.rows();
     Ok(Some(Filled { store, asked, url }))
 }
 
@@ -343,5 +354,106 @@ async fn a_search_among_given_ids_is_exact() -> Outcome {
     }
     assert!(lost > 0, "the graph found all: nothing is shown");
     store.close().await?;
+    Ok(())
+}
+
+/// Vectors at cosines of a target that fall by 0.004 from row to row, but where `close` says by how much less.
+fn falling(target: &[f32], count: usize, close: impl Fn(usize) -> Option<f64>) -> Vec<Value> {
+    let mut random = Random::new(11);
+    let unit = |numbers: Vec<f64>| {
+        let length = numbers.iter().map(|x| x * x).sum::<f64>().sqrt();
+        numbers.into_iter().map(|x| x / length).collect::<Vec<f64>>()
+    };
+    let target = unit(target.iter().map(|x| f64::from(*x)).collect());
+    let mut cosine = 0.95;
+    let mut vectors: Vec<Value> = Vec::new();
+    for at in 0..count {
+        let fall = close(at);
+        cosine -= fall.unwrap_or(0.004);
+        if fall == Some(0.0) {
+            vectors.extend(vectors.last().cloned());
+            continue;
+        }
+        let other: Vec<f64> = random_vector(&mut random, target.len()).iter().map(|x| f64::from(*x)).collect();
+        let along = other.iter().zip(&target).map(|(x, y)| x * y).sum::<f64>();
+        let across = unit(other.iter().zip(&target).map(|(x, y)| x - along * y).collect());
+        let sine = (1.0 - cosine * cosine).sqrt();
+        vectors.push(Value::Vector(target.iter().zip(&across).map(|(x, y)| (cosine * x + sine * y) as f32).collect()));
+    }
+    vectors
+}
+
+fn nearest_is_so(found: &Page, rows: &[Row], column: usize, target: &[f32], k: usize) {
+    let expected = nearest(rows, column, target, Metric::Cosine, k, |_| true);
+    assert!(found.ids.iter().eq(expected.iter().map(|(id, _)| *id)), "k = {k}, column {column}: {:?} for {expected:?}", found.ids);
+    assert!(found.scores.iter().zip(&expected).all(|(told, (_, score))| (told - score).abs() < 1e-5), "k = {k}, column {column}");
+}
+
+/// Rows whose places the server's scores leave open are few, and the vectors of those alone are read.
+#[tokio::test(flavor = "multi_thread")]
+async fn close_rows_alone_are_read_again() -> Outcome {
+    const MANY: usize = 200;
+    let target = random_vector(&mut Random::new(10), 24);
+    let some = falling(&target, MANY, |at| match at {
+        1 | 2 | 51..55 => Some(0.0),
+        4 => Some(3e-7),
+        100 | 101 => Some(4e-8),
+        _ => None,
+    });
+    let all = falling(&target, MANY, |at| (at > 0).then_some(0.0));
+    let rows = some.into_iter().zip(all).enumerate();
+    let mut rows: Vec<Row> =
+        rows.map(|(n, (some, all))| (Id::from(format!("{:03}", n * 77 % MANY)), vec![Value::Int(1), some, all])).collect();
+    let hnsw = Spec { index: true, method: Index { method: "hnsw", parameters: &[] }, ..vector("near", 24, Metric::Cosine) };
+    for near in [vector("near", 24, Metric::Cosine), hnsw] {
+        let Some(Filled { store, asked, url }) = filled(&[number("number"), near, vector("same", 24, Metric::Cosine)], &rows).await? else {
+            return Ok(());
+        };
+        for (k, again) in [(1, 3), (5, 5), (100, 13)] {
+            nearest_is_so(&store.near(1, &target, k, true, Filter::all()).await?, &rows, 1, &target, k);
+            assert_eq!(asked.rows(), (k + k / 8 + 16, again), "k = {k}");
+            nearest_is_so(&store.near(2, &target, k, true, Filter::all()).await?, &rows, 2, &target, k);
+            assert_eq!(asked.rows().1, 0, "all are close");
+        }
+        // Three of 17 rows are in doubt, and nothing is found of them; then one of them is written before it is read.
+        let (heard, hears) = std::sync::mpsc::channel();
+        let (go, goes) = std::sync::mpsc::channel::<()>();
+        let (goes, times) = (Mutex::new(goes), AtomicUsize::new(0));
+        let trouble = Trouble::default();
+        trouble.is(move |request| match request.json() {
+            Ok(body) if request.path().ends_with("_search") && body.get("knn").is_none() => match times.fetch_add(1, Ordering::SeqCst) {
+                0 => Act::Answer(Answer::json(200, &serde_json::json!({ "_shards": { "failed": 0 }, "hits": { "hits": [] } }))),
+                1 => {
+                    let said = heard.send(()).is_ok() && goes.lock().unwrap_or_else(PoisonError::into_inner).recv().is_ok();
+                    assert!(said, "the test waits");
+                    Act::Pass
+                }
+                _ => Act::Pass,
+            },
+            _ => Act::Pass,
+        });
+        let other = store.through(Elasticsearch::url(relay(&url, trouble)?).connect().await?);
+        nearest_is_so(&other.near(1, &target, 1, true, Filter::all()).await?, &rows, 1, &target, 1);
+        assert_eq!(asked.rows(), (2 * 17, 0), "all are asked again");
+        let before = rows.clone();
+        rows[1].1[1] = Value::Vector(target.iter().map(|x| -x).collect());
+        let written = async {
+            tokio::task::spawn_blocking(move || hears.recv_timeout(std::time::Duration::from_secs(60))).await??;
+            store.upsert(8, &rows[1..2]).await?;
+            assert_eq!(
+                store.near(1, &target, 3, true, Filter::all()).await?.ids,
+                nearest_ids(&rows, 1, &target, Metric::Cosine, 3, |_| true)
+            );
+            asked.rows();
+            go.send(())?;
+            Outcome::Ok(())
+        };
+        let (found, done) = tokio::join!(other.near(1, &target, 1, true, Filter::all()), written);
+        done?;
+        nearest_is_so(&found?, &rows, 1, &target, 1);
+        assert_eq!(asked.rows(), (17, 3), "the row is not what it was, and all are asked again");
+        rows = before;
+        other.close().await?;
+    }
     Ok(())
 }

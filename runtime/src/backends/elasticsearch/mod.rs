@@ -9,6 +9,7 @@ mod api;
 mod codec;
 mod config;
 mod document;
+mod doubt;
 mod driver;
 mod ensure;
 mod fields;

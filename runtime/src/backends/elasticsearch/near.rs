@@ -4,16 +4,17 @@
 //! The server ranks by 32-bit scores and breaks ties by nothing that means anything; so more than `k` rows are asked
 //! for, scored here from the vectors as they were written, and asked for again wider while the edge is a tie.
 //! The vectors of a few hits are most of an answer, and reading them most of the server's work: where the server's own scores
-//! are exact enough (a cosine's are) and none of them are close, the vectors are not asked for.
+//! are exact enough (a cosine's are), only the vectors of rows whose scores are close are asked for.
 
 use std::cmp::Ordering;
 
 use serde_json::json;
 
 use super::document::{field, is_approximate, source_of};
+use super::doubt::{BLUR, in_doubt};
 use super::driver::Shared;
 use super::fields::Origin;
-use super::query::{every, exists};
+use super::query::{every, exists, of_ids};
 use super::search::matching;
 use crate::driver::{self, NearQuery, Page, SubQuery};
 use crate::error::{Error, ErrorKind, Result};
@@ -22,9 +23,7 @@ use crate::types::{Id, Json, Metric, Value};
 
 /// Most rows of one vector search: the server's bound on candidates.
 pub(super) const MOST: usize = 10_000;
-/// Two scores of the server this close, relative to their size, may be in the wrong order.
-const BLUR: f64 = 1e-5;
-/// Most hits whose scores are likely to be apart.
+/// Most hits whose scores are likely to be apart, but for a few.
 const FEW: usize = 100;
 /// Rows a page of the walk over all vectors.
 const WALK: usize = 1_000;
@@ -124,19 +123,22 @@ async fn ask(
         origin.ask(part, &query.columns, &mut body);
         let hits = shared.api.search(&part.table, &body, shared.api.http.deadline()).await?.hits.hits;
         let scores: Vec<f64> = hits.iter().map(told).collect();
-        if are_apart(&scores, k) {
+        if let Some(doubtful) = in_doubt(&scores, k, size) {
             let rows = hits.into_iter().map(|hit| by_told_cosine(part, query, origin, hit)).collect::<Result<Option<Vec<_>>>>()?;
             // A text that may be cut is read from the document, as the vectors are.
-            if let Some(rows) = rows {
+            if let Some(mut rows) = rows
+                && (doubtful.is_empty() || settle(shared, part, near, &mut rows, &doubtful).await?)
+            {
                 note(shared, part, query, &rows);
                 return Ok((rows, scores));
             }
         }
     }
-    Origin::Source.ask(part, &with_vector(query, near), &mut body);
+    let columns = with_vector(query, near);
+    Origin::Source.ask(part, &columns, &mut body);
     let hits = shared.api.search(&part.table, &body, shared.api.http.deadline()).await?.hits.hits;
     let scores = hits.iter().map(told).collect();
-    let rows = hits.into_iter().map(|hit| scored(part, query, near, hit)).collect::<Result<Vec<_>>>()?;
+    let rows = hits.into_iter().map(|hit| scored(part, &columns, near, hit)).collect::<Result<Vec<_>>>()?;
     let rows: Vec<Scored> = rows.into_iter().flatten().collect();
     note(shared, part, query, &rows);
     Ok((rows, scores))
@@ -146,9 +148,25 @@ fn note(shared: &Shared, part: &Part, query: &SubQuery, rows: &[Scored]) {
     shared.lengths.note(part, &query.columns, rows.iter().map(|row| row.values.as_slice()));
 }
 
-/// Whether the server's scores leave no doubt of which rows are the first `k`, and in which order.
-fn are_apart(scores: &[f64], k: usize) -> bool {
-    scores.windows(2).take(k).all(|two| two[0] - two[1] > BLUR * two[0].abs())
+/// Scores rows from their vectors, where the server's scores leave their order in doubt. `false` where that cannot be done because
+/// a row is no longer what the search saw: the scores mean nothing then.
+async fn settle(shared: &Shared, part: &Part, near: &NearQuery, rows: &mut [Scored], doubtful: &[usize]) -> Result<bool> {
+    let columns = [near.column];
+    let ids = of_ids(doubtful.iter().map(|at| rows[*at].id.as_str()));
+    let mut body = json!({ "size": doubtful.len(), "query": shared.limits(part).split(ids), "track_total_hits": false });
+    Origin::Source.ask(part, &columns, &mut body);
+    let hits = shared.api.search(&part.table, &body, shared.api.http.deadline()).await?.hits.hits;
+    let found = hits.into_iter().map(|hit| scored(part, &columns, near, hit)).collect::<Result<Vec<_>>>()?;
+    for at in doubtful {
+        let row = &mut rows[*at];
+        let Some(now) = found.iter().flatten().find(|now| now.id == row.id) else { return Ok(false) };
+        // A row that was deleted and came again may have the version it had. The server's score is half of the cosine's range.
+        if now.version != row.version || (now.score - row.score).abs() > 2.0 * BLUR {
+            return Ok(false);
+        }
+        row.score = now.score;
+    }
+    Ok(true)
 }
 
 /// A hit with the score that the server tells of it: half of one more than the cosine.
@@ -171,8 +189,9 @@ fn with_vector(query: &SubQuery, near: &NearQuery) -> Vec<usize> {
     columns
 }
 
-fn scored(part: &Part, query: &SubQuery, near: &NearQuery, hit: super::api::Hit) -> Result<Option<Scored>> {
-    let mut values = hit.source.values(part, &with_vector(query, near))?;
+/// A hit of these columns, the last of which is the vector, with the score of its vector.
+fn scored(part: &Part, columns: &[usize], near: &NearQuery, hit: super::api::Hit) -> Result<Option<Scored>> {
+    let mut values = hit.source.values(part, columns)?;
     let vector = values.pop().unwrap_or_default();
     Ok(vector.as_vector().map(|numbers| Scored {
         id: Id::from(hit.id),
@@ -187,11 +206,12 @@ fn scored(part: &Part, query: &SubQuery, near: &NearQuery, hit: super::api::Hit)
 async fn walk(shared: &Shared, part: &Part, query: &SubQuery, near: &NearQuery, filter: &Json, k: usize) -> Result<Vec<Scored>> {
     let there = part.columns.get(near.column).map(|c| exists(&field("f", c)));
     let rows = WALK.min(shared.limits(part).rows);
+    let columns = with_vector(query, near);
     let mut body = json!({
         "size": rows,
         "query": every(there.into_iter().chain([filter.clone()]).collect()),
         "sort": [{ super::document::ID: "asc" }],
-        "_source": source_of(part, &with_vector(query, near)),
+        "_source": source_of(part, &columns),
         "track_total_hits": false,
     });
     let mut best: Vec<Scored> = Vec::new();
@@ -206,7 +226,7 @@ async fn walk(shared: &Shared, part: &Part, query: &SubQuery, near: &NearQuery, 
         let count = hits.len();
         after = hits.last().map(|hit| hit.id.clone());
         for hit in hits {
-            best.extend(scored(part, query, near, hit)?);
+            best.extend(scored(part, &columns, near, hit)?);
         }
         if best.len() > k {
             best.sort_by(best_first);
