@@ -77,10 +77,15 @@ pub(super) fn score(sql: &mut Sql<'_>, term: &Term<'_>, near: &NearQuery) -> Res
     Ok(())
 }
 
+/// The index that a search is ordered by.
+pub(super) fn serving(term: &Term<'_>, near: &NearQuery) -> Option<Method> {
+    term.column.and_then(method).filter(|_| !near.exact)
+}
+
 /// Writes what a search is ordered by: the distance as the index knows it, or (exact, or without an index) the score,
 /// which no index serves.
 pub(super) fn order(sql: &mut Sql<'_>, term: &Term<'_>, near: &NearQuery) -> Result<()> {
-    let Some(method) = term.column.and_then(method).filter(|_| !near.exact) else {
+    let Some(method) = serving(term, near) else {
         sql.push("\"_hb_score\" DESC");
         return Ok(());
     };
