@@ -263,11 +263,14 @@ async fn a_search_that_lacks_a_shard_is_no_answer() {
         let error = store(&node).await.run(query).await.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Backend), "{error:?}");
     }
-    let wrong = r#"{"_shards":{"failed":0},"hits":{"hits":[{"_id":"a","_source":{"hb":{"version":1},"f":{"number":"secret"}}}]}}"#;
-    let node = node(move |_, _| http(200, wrong));
-    let error = store(&node).await.run(SubQuery { columns: vec![0], limit: Some(1), ..SubQuery::default() }).await.unwrap_err();
-    assert_eq!((error.kind(), error.field()), (ErrorKind::Corrupt, Some("number")), "{error:?}");
-    assert!(!format!("{error:?}").contains("secret"));
+    let value = r#"{"_shards":{"failed":0},"hits":{"hits":[{"fields":{"hb.id":["a"],"hb.version":[1],"f.number":["secret"]}}]}}"#;
+    let version = r#"{"_shards":{"failed":0},"hits":{"hits":[{"fields":{"hb.id":["secret"],"f.number":[1]}}]}}"#;
+    for (wrong, field) in [(value, Some("number")), (version, None)] {
+        let node = node(move |_, _| http(200, wrong));
+        let error = store(&node).await.run(SubQuery { columns: vec![0], limit: Some(1), ..SubQuery::default() }).await.unwrap_err();
+        assert_eq!((error.kind(), error.field()), (ErrorKind::Corrupt, field), "{error:?}");
+        assert!(!format!("{error:?}").contains("secret"));
+    }
 }
 
 #[tokio::test]

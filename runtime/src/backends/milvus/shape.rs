@@ -207,6 +207,9 @@ pub(super) fn length(column: &Column) -> u32 {
     }
 }
 
+/// For so many hits `nprobe` is meant: what lies further down is in more lists, so that many more hits take as many times more.
+const PROBED: usize = 32;
+
 /// The index of a vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Method {
@@ -263,7 +266,10 @@ impl Method {
             Method::Hnsw { .. } if wide => format!("{{\"ef\": {MAX_EF}}}"),
             Method::IvfFlat { .. } if wide => format!("{{\"nprobe\": {MAX_NLIST}}}"),
             Method::Hnsw { ef, .. } => format!("{{\"ef\": {}}}", ef.max(i64::try_from(k).unwrap_or(i64::MAX))),
-            Method::IvfFlat { nprobe, nlist } => format!("{{\"nprobe\": {}}}", nprobe.min(nlist)),
+            Method::IvfFlat { nprobe, nlist } => {
+                let times = i64::try_from(k.div_ceil(PROBED)).unwrap_or(i64::MAX);
+                format!("{{\"nprobe\": {}}}", nprobe.saturating_mul(times).min(nlist))
+            }
         }
     }
 }
