@@ -241,9 +241,10 @@ impl Driver for ElasticsearchDriver {
     }
 
     fn search_costs(&self, part: &Part, near: &NearQuery) -> SearchCosts {
-        let costs = SearchCosts::of_server(near.vector.len());
+        // Of many hits the vectors are read, to rank them here.
+        let costs = SearchCosts { hit: 100_000, ..SearchCosts::of_server(near.vector.len()) };
         let approximate = !near.exact && part.columns.get(near.column).is_some_and(is_approximate);
-        if approximate { costs.indexed(5_000) } else { costs }
+        if approximate { costs.indexed(costs.hit) } else { costs }
     }
 
     fn refresh<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, ()> {
