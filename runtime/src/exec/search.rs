@@ -155,8 +155,15 @@ async fn dense(context: &Context, part: usize, near: &NearQuery, others: &[Group
     // A half more than chance lets through, so that asking once is mostly enough.
     let first = (near.k as u64).saturating_mul(all).saturating_mul(3) / (2 * matching as u64) + 16;
     let search = all.saturating_mul(costs.row).saturating_add(first.saturating_mul(costs.hit + PROBE));
-    let first = usize::try_from(first).unwrap_or(usize::MAX);
+    let first = rounded(usize::try_from(first).unwrap_or(usize::MAX));
     Ok((search < candidates && first <= context.target.describe(part).max_k).then_some(first))
+}
+
+/// The next number of the form 2^n or 3 * 2^n: statements that say how many they want are few then.
+fn rounded(n: usize) -> usize {
+    let power = n.checked_next_power_of_two().unwrap_or(usize::MAX);
+    let less = power / 4 * 3;
+    if less >= n { less } else { power }
 }
 
 /// At most how many rows satisfy the other groups, if that is known, as far as candidates are gathered.
@@ -287,4 +294,14 @@ async fn best_texts(context: &Context, groups: &[Group], text: crate::plan::Outp
     }
     sort(&mut ranking, k);
     Ok(ranking)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rounded;
+
+    #[test]
+    fn numbers_are_rounded_up() {
+        assert_eq!([1, 16, 17, 24, 25, 46, 166, usize::MAX].map(rounded), [1, 16, 24, 24, 32, 48, 192, usize::MAX]);
+    }
 }

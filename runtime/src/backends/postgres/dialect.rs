@@ -318,6 +318,15 @@ impl Dialect for PostgresDialect {
         vectors::order(sql, term, near)
     }
 
+    fn near_limit(&self, sql: &mut Sql<'_>, k: usize, offset: usize) {
+        // Where it is bound, the server thinks of a tenth of the table, finds every general plan dear, and plans anew at each run.
+        if offset == 0 {
+            sql.push(" LIMIT ").number(k);
+        } else {
+            self.limit(sql, Some(k), offset);
+        }
+    }
+
     fn near_ends(&self, term: &Term<'_>, near: &NearQuery) -> Option<&'static str> {
         // To sort ties by id, the index would be walked until one row more matches: with 1% matching a tenth of the whole walk.
         vectors::serving(term, near).map(|_| "")

@@ -371,6 +371,11 @@ pub trait Dialect: Send + Sync + 'static {
         }
     }
 
+    /// Writes how many of the nearest, with a leading blank.
+    fn near_limit(&self, sql: &mut Sql<'_>, k: usize, offset: usize) {
+        self.limit(sql, Some(k), offset);
+    }
+
     /// Writes how many rows of a select without an order, with a leading blank.
     fn limit_unordered(&self, sql: &mut Sql<'_>, limit: usize) {
         self.limit(sql, Some(limit), 0);

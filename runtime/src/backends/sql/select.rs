@@ -101,12 +101,10 @@ pub fn select(
     if !(dialect.leaves_ids_unsorted() && query.order.is_empty() && query.near.is_none()) {
         order_by(&mut sql, part, query, vector.as_ref().map(|(term, near)| (term, *near)))?;
     }
-    let limit = match (&query.near, limit) {
-        (Some(near), limit) => Some(near.k.min(limit.unwrap_or(usize::MAX))),
-        (None, limit) => limit,
-    };
-    if limit.is_some() || offset > 0 {
-        dialect.limit(&mut sql, limit, offset);
+    match &query.near {
+        Some(near) => dialect.near_limit(&mut sql, near.k.min(limit.unwrap_or(usize::MAX)), offset),
+        None if limit.is_some() || offset > 0 => dialect.limit(&mut sql, limit, offset),
+        None => {}
     }
     Ok(sql.finish())
 }
