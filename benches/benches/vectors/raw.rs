@@ -56,8 +56,12 @@ impl Client {
     pub async fn connect(kind: &str, url: &str, table: &str) -> Result<Client, Failed> {
         match kind {
             "pgvector" => {
-                let pool = PgPoolOptions::new().max_connections(1).test_before_acquire(false).connect(url).await?;
-                sqlx::raw_sql("SET hnsw.iterative_scan = strict_order; SET hnsw.ef_search = 200").execute(&pool).await?;
+                // As many connections as an application has: they take turns, as ours do.
+                let pool = PgPoolOptions::new().max_connections(4).test_before_acquire(false).after_connect(|connection, _| {
+                    let settings = "SET hnsw.iterative_scan = strict_order; SET hnsw.ef_search = 200";
+                    Box::pin(async move { sqlx::raw_sql(settings).execute(connection).await.map(drop) })
+                });
+                let pool = pool.connect(url).await?;
                 sqlx::raw_sql(AssertSqlSafe(format!("ANALYZE \"{table}\""))).execute(&pool).await?;
                 Ok(Client::Pg { pool, table: table.to_owned() })
             }
