@@ -41,7 +41,7 @@ pub(super) fn serves(part: &Part, query: &SubQuery) -> bool {
 /// and their order comes from the whole vectors.
 pub(super) fn asked(part: &Part, near: &NearQuery, k: usize) -> usize {
     let half = part.columns.get(near.column).and_then(method).is_some_and(|method| method.half);
-    if half { k + k.max(32) } else { k }
+    if half { k + (k / 2).max(16) } else { k }
 }
 
 /// What a search costs: measured over 20,000 vectors of 384 numbers.
