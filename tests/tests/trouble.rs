@@ -19,6 +19,7 @@ type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 const DEADLINE: Duration = Duration::from_millis(1_500);
 const RETRIES: u32 = 2;
 /// How long a driver whose reads lag looks for what may have been written.
+#[cfg(feature = "pinecone")]
 const DOUBT: Duration = Duration::from_millis(300);
 const SECRET: &str = "hunter2";
 
