@@ -146,7 +146,7 @@ async fn dense(context: &Context, part: usize, near: &NearQuery, others: &[Group
     if candidates <= SURELY_LITTLE {
         return Ok(None);
     }
-    // More rows than that take longer to look at, or are more than the ones found for in an index.
+    // To look at more rows than that takes longer; where an index leads to them, the count is what takes long.
     let most = usize::try_from(candidates.checked_div(costs.row).unwrap_or(u64::MAX)).unwrap_or(usize::MAX).min(MOST_COUNTED);
     let Some(all) = total(context, part, most).await? else { return Ok(None) };
     if all > most as u64 && costs.row > 0 {

@@ -10,7 +10,7 @@ use super::store::{Depth, Moment, Record, Store};
 use super::walk::{Parted, Walk};
 use crate::driver::{NearQuery, Page, PageStream, Reply, SubQuery};
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{Column, Part};
+use crate::schema::Part;
 use crate::types::{Id, Metric, Value};
 
 /// A row that a search found, with its score.
@@ -87,7 +87,7 @@ impl<S: Store> Nearest<S> {
         let depth = match depth {
             _ if again => Depth::Vectors,
             // What a row's metadata says is not asked for: with cosines its vector is among it.
-            Depth::Metadata if self.wants_ids_alone(column, shape, space) => Depth::Ids,
+            Depth::Metadata if self.wants_ids_alone(shape, space) => Depth::Ids,
             depth => depth,
         };
         let some = || self.parted.wanted.clone().and(filter::some(column, dialect));
@@ -116,8 +116,10 @@ impl<S: Store> Nearest<S> {
     }
 
     /// Whether a hit's id is all that is looked at: neither its version, nor whether it has a vector at all.
-    fn wants_ids_alone(&self, column: &Column, shape: &Shape, space: &Space) -> bool {
-        self.query.ids_only && self.query.columns.is_empty() && !column.nullable && space.name == shape.first().name
+    fn wants_ids_alone(&self, shape: &Shape, space: &Space) -> bool {
+        let searched = self.query.near.as_ref().and_then(|near| self.part.columns.get(near.column));
+        let filled = searched.is_some_and(|column| !column.nullable);
+        self.query.ids_only && self.query.columns.is_empty() && filled && space.name == shape.first().name
     }
 
     /// The nearest by comparing with every matching row: exact.
@@ -155,8 +157,7 @@ impl<S: Store> Nearest<S> {
         let dialect = self.inner.store.dialect();
         let (records, scores): (Vec<Record>, Vec<f64>) = hits.into_iter().unzip();
         if space.name == shape.first().name {
-            let searched = self.query.near.as_ref().and_then(|near| self.part.columns.get(near.column));
-            let mut page = if searched.is_some_and(|column| self.wants_ids_alone(column, shape, space)) {
+            let mut page = if self.wants_ids_alone(shape, space) {
                 let mut ids = Page::new(0);
                 records.iter().for_each(|record| ids.push(Id::from(record.id.as_str()), 0, []));
                 ids

@@ -11,7 +11,7 @@ use crate::schema::{Column, Part, VERSION_COLUMN};
 use crate::types::{LogicalType, Value};
 
 /// Most placeholders in one statement.
-pub(super) const PARAMETERS: usize = 65_535;
+const PARAMETERS: usize = 65_535;
 /// Most rows in one statement that is kept prepared.
 const ROWS: usize = 1_024;
 /// More rows than that are one statement where long ones are liked, kept or not.
@@ -106,8 +106,8 @@ impl<'a> Writing<'a> {
     /// Rows in pieces that one statement takes, with so many values a row.
     pub(super) fn pieces<'r>(&self, rows: &'r [usize], width: usize) -> Vec<&'r [usize]> {
         let most = (PARAMETERS / width.max(1)).checked_ilog2().map_or(1, |power| 1 << power);
-        let packet = self.core.packet / 2;
-        let largest = if self.core.dialect.server.likes_long_statements() { packet } else { packet.min(RECORD) };
+        let (packet, long) = (self.core.packet / 2, self.core.dialect.server.likes_long_statements());
+        let largest = if long { packet } else { packet.min(RECORD) };
         let (mut pieces, mut from, mut bytes) = (Vec::new(), 0, 0);
         for (at, &row) in rows.iter().enumerate() {
             let more = self.bytes(row);
@@ -120,10 +120,7 @@ impl<'a> Writing<'a> {
         if from < rows.len() {
             pieces.push(&rows[from..]);
         }
-        if self.core.dialect.server.likes_long_statements() {
-            return pieces.into_iter().flat_map(|piece| if piece.len() > SOME { vec![piece] } else { by_powers(piece).collect() }).collect();
-        }
-        pieces.into_iter().flat_map(by_powers).collect()
+        pieces.into_iter().flat_map(|piece| if long && piece.len() > SOME { vec![piece] } else { by_powers(piece).collect() }).collect()
     }
 
     /// Whether a statement over so many rows comes again, so that the session keeps it prepared.
