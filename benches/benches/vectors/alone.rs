@@ -5,10 +5,10 @@ use heavenbase::prelude::*;
 use crate::race::{Contender, race, tell};
 use crate::raw::{Among, Client};
 use crate::rows::{Rows, id};
-use crate::{Failed, K, ROUNDS, filled, part_of};
+use crate::{Failed, K, ROUNDS, filled, maintained, part_of};
 
 macro_rules! on {
-    ($layout:ident, $entity:ident, $kind:ident, $index:ident) => {
+    ($layout:ident, $entity:ident, $kind:ident $(, $index:ident)?) => {
         #[derive(Layout)]
         pub struct $layout {
             pub main: $kind,
@@ -19,7 +19,7 @@ macro_rules! on {
         pub struct $entity {
             object_id: Id,
             rank: i64,
-            #[store(metric = "cosine", index = $index)]
+            #[store(metric = "cosine" $(, index = $index)?)]
             embedding: Vector<384>,
         }
 
@@ -32,7 +32,9 @@ macro_rules! on {
                 };
                 let ws = filled($layout { main }, rows.vectors.len(), row).await?;
                 let part = part_of::<$entity>(&ws, "main")?;
-                let client = Client::connect(ws.driver("main").ok_or("no driver")?.description().kind, url, &part.table).await?;
+                let driver = ws.driver("main").ok_or("no driver")?;
+                maintained(&driver, &part).await?;
+                let client = Client::connect(driver.description().kind, url, &part.table, rows).await?;
                 for percent in [100.0, 50.0, 10.0, 1.0, 0.1] {
                     let below = rows.below(percent);
                     let targets = rows.targets(ROUNDS + 2);
@@ -76,3 +78,14 @@ on!(OnElastic, ElasticGloss, Elasticsearch, hnsw);
 on!(OnElasticFlat, ElasticFlat, Elasticsearch, flat);
 on!(OnChroma, ChromaGloss, Chroma, hnsw);
 on!(OnMilvus, MilvusGloss, Milvus, hnsw);
+on!(OnMemory, MemoryGloss, InMem);
+on!(OnSqlite, SqliteGloss, Sqlite);
+#[cfg(feature = "lance")]
+pub mod lance {
+    use super::*;
+
+    on!(OnLance, LanceGloss, Lance);
+    on!(OnLanceLists, LanceLists, Lance, ivf_flat);
+    on!(OnLanceProduct, LanceProduct, Lance, ivf_pq);
+    on!(OnLanceGraph, LanceGraph, Lance, hnsw);
+}

@@ -7,7 +7,7 @@ use heavenbase::prelude::*;
 use crate::race::{Contender, race, tell};
 use crate::raw::{Among, Client};
 use crate::rows::{Rows, id};
-use crate::{Failed, K, ROUNDS, filled, part_of};
+use crate::{Failed, K, ROUNDS, filled, maintained, part_of};
 
 /// The side of SQLite by hand.
 struct Numbers {
@@ -53,7 +53,7 @@ async fn over_fetched(numbers: &Numbers, client: &Client, target: &[f32], below:
 }
 
 macro_rules! beside {
-    ($layout:ident, $entity:ident, $kind:ident, $most_pushed:literal) => {
+    ($layout:ident, $entity:ident, $kind:ident, $most_pushed:literal $(, $index:ident)?) => {
         #[derive(Layout)]
         pub struct $layout {
             #[layout(default)]
@@ -67,7 +67,7 @@ macro_rules! beside {
             object_id: Id,
             #[store(to = "main", index)]
             rank: i64,
-            #[store(to = "vectors", metric = "cosine", index = hnsw)]
+            #[store(to = "vectors", metric = "cosine" $(, index = $index)?)]
             embedding: Vector<384>,
         }
 
@@ -83,7 +83,9 @@ macro_rules! beside {
                 let ws = filled($layout { main: Sqlite::file(&file), vectors }, rows.vectors.len(), row).await?;
                 let numbers = Numbers::open(&file, &part_of::<$entity>(&ws, "main")?.table)?;
                 let table = part_of::<$entity>(&ws, "vectors")?.table.clone();
-                let client = Client::connect(ws.driver("vectors").ok_or("no driver")?.description().kind, url, &table).await?;
+                let driver = ws.driver("vectors").ok_or("no driver")?;
+                maintained(&driver, &part_of::<$entity>(&ws, "vectors")?).await?;
+                let client = Client::connect(driver.description().kind, url, &table, rows).await?;
                 let all = rows.vectors.len();
                 for percent in [50.0, 10.0, 1.0, 0.1] {
                     let below = rows.below(percent);
@@ -123,7 +125,15 @@ macro_rules! beside {
 }
 
 // How many ids each takes at once: as many as are sent, the terms of an index, the parameters of the store under it.
-beside!(PgBeside, PgSplit, PgVector, 1_000_000);
-beside!(ElasticBeside, ElasticSplit, Elasticsearch, 10_000);
-beside!(ChromaBeside, ChromaSplit, Chroma, 1_000_000);
-beside!(MilvusBeside, MilvusSplit, Milvus, 10_000);
+beside!(PgBeside, PgSplit, PgVector, 1_000_000, hnsw);
+beside!(ElasticBeside, ElasticSplit, Elasticsearch, 10_000, hnsw);
+beside!(ChromaBeside, ChromaSplit, Chroma, 1_000_000, hnsw);
+beside!(MilvusBeside, MilvusSplit, Milvus, 10_000, hnsw);
+beside!(MemoryBeside, MemorySplit, InMem, 1_000_000);
+#[cfg(feature = "lance")]
+pub mod lance {
+    use super::*;
+
+    beside!(LanceBeside, LanceSplit, Lance, 1_000_000);
+    beside!(LanceGraphBeside, LanceGraphSplit, Lance, 1_000_000, hnsw);
+}

@@ -3,12 +3,16 @@
 //! faster search that finds less is none.
 //!
 //! `HEAVENBASE_TEST_PGVECTOR=… HEAVENBASE_TEST_ELASTICSEARCH=… HEAVENBASE_TEST_CHROMA=… HEAVENBASE_TEST_MILVUS=…
-//! HEAVENBASE_TEST_SYNSETS=….npy cargo bench -p heavenbase-benches --features vectors --bench vectors -- [alone|elsewhere|hybrid] [pgvector|elasticsearch|chroma|milvus]`
+//! HEAVENBASE_TEST_SYNSETS=….npy cargo bench -p heavenbase-benches --features vectors --bench vectors -- [alone|elsewhere|hybrid] [pgvector|elasticsearch|chroma|milvus|inmem|sqlite|lance]`
+//! (Lance with `--features lance`.)
 #![allow(clippy::print_stdout, missing_docs)]
 
 mod alone;
 mod elsewhere;
+mod embedded;
 mod hybrid;
+#[cfg(feature = "lance")]
+mod lance;
 mod milvus;
 mod race;
 mod raw;
@@ -21,8 +25,8 @@ use heavenbase::prelude::*;
 use heavenbase::query::Writable;
 use heavenbase::schema::{Binding, Part, Routing};
 
-use alone::{ChromaGloss, ElasticFlat, ElasticGloss, MilvusGloss, PgGloss};
-use elsewhere::{ChromaSplit, ElasticSplit, MilvusSplit, PgSplit};
+use alone::{ChromaGloss, ElasticFlat, ElasticGloss, MemoryGloss, MilvusGloss, PgGloss, SqliteGloss};
+use elsewhere::{ChromaSplit, ElasticSplit, MemorySplit, MilvusSplit, PgSplit};
 use hybrid::{Across, AcrossHybrid, ElasticHybrid, InElastic, InPg, PgHybrid};
 
 pub type Failed = Box<dyn std::error::Error>;
@@ -61,10 +65,21 @@ pub async fn filled<L: Layout, E: Writable + Entity<Layout = L>>(
     Ok(ws)
 }
 
+/// Builds the indexes that a backend in this process builds beside the writes.
+pub async fn maintained(driver: &Arc<dyn heavenbase::driver::Driver>, part: &Arc<Part>) -> Result<(), Failed> {
+    let _ = (driver, part);
+    #[cfg(feature = "lance")]
+    if let Some(lance) = driver.as_any().downcast_ref::<heavenbase::backends::lance::LanceDriver>() {
+        lance.maintain(part).await?;
+    }
+    Ok(())
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failed> {
     let chosen: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let (subjects, kinds) = (["alone", "elsewhere", "hybrid"], ["pgvector", "elasticsearch", "chroma", "milvus"]);
+    let (subjects, kinds) =
+        (["alone", "elsewhere", "hybrid"], ["pgvector", "elasticsearch", "chroma", "milvus", "inmem", "sqlite", "lance"]);
     let wanted = |name: &str, among: &[&str]| chosen.iter().all(|c| !among.contains(&c.as_str()) || c == name);
     let address = |kind: &str| {
         if !wanted(kind, &kinds) {
@@ -94,6 +109,19 @@ async fn main() -> Result<(), Failed> {
         if let Some(url) = &milvus {
             MilvusGloss::measure("milvus", url, &rows, Milvus::url(url)).await?;
         }
+        if wanted("inmem", &kinds) {
+            MemoryGloss::measure("inmem", "", &rows, InMem::new()).await?;
+        }
+        if wanted("sqlite", &kinds) {
+            let directory = tempfile::tempdir()?;
+            let by_hand = directory.path().join("by-hand.db");
+            let by_hand = by_hand.to_str().ok_or("the directory's path is not Unicode")?;
+            SqliteGloss::measure("sqlite", by_hand, &rows, Sqlite::file(directory.path().join("ours.db"))).await?;
+        }
+        #[cfg(feature = "lance")]
+        if wanted("lance", &kinds) {
+            lance::alone(&rows).await?;
+        }
     }
     if wanted("elsewhere", &subjects) {
         if let Some(url) = &pg {
@@ -107,6 +135,13 @@ async fn main() -> Result<(), Failed> {
         }
         if let Some(url) = &milvus {
             MilvusSplit::measure("milvus", url, &rows, Milvus::url(url)).await?;
+        }
+        if wanted("inmem", &kinds) {
+            MemorySplit::measure("inmem", "", &rows, InMem::new()).await?;
+        }
+        #[cfg(feature = "lance")]
+        if wanted("lance", &kinds) {
+            lance::elsewhere(&rows).await?;
         }
     }
     if wanted("hybrid", &subjects) {
