@@ -3,9 +3,12 @@
 use heavenbase::prelude::*;
 use heavenbase::query::{matching, near};
 
-use crate::race::{Contender, race, tell};
+use crate::race::{Contender, Run, race, tell};
 use crate::rows::{Rows, id};
 use crate::{Failed, K, ROUNDS, filled};
+
+/// How far a hybrid of ten reads each of its lists.
+const DEPTH: usize = 100;
 
 /// Words to look for: some in many texts, some in few.
 const TEXTS: &[&str] = &["the", "small", "genus", "made of", "plant", "capable of", "in the", "tropical american"];
@@ -40,6 +43,23 @@ macro_rules! hybrid {
                     let count = ws.query::<$entity>().filter($entity::GLOSS.matches(*text)).count().await?;
                     let (ws, targets) = (&ws, &targets);
                     let ids = |found: Vec<(Id, Score)>| found.into_iter().map(|(id, _)| id.as_str().to_owned()).collect();
+                    let nearest = |k: usize| -> Run<'_> {
+                        Box::new(move |at| {
+                            Box::pin(async move {
+                                let vector = Vector::<384>::try_from(targets[at].clone())?;
+                                let found = ws.query::<$entity>().near($entity::EMBEDDING, &vector, k);
+                                Ok(ids(found.select(($entity::OBJECT_ID, SCORE)).all().await?))
+                            })
+                        })
+                    };
+                    let best = |k: usize| -> Run<'_> {
+                        Box::new(move |_| {
+                            Box::pin(async move {
+                                let found = ws.query::<$entity>().matching($entity::GLOSS, *text, k);
+                                Ok(ids(found.select(($entity::OBJECT_ID, SCORE)).all().await?))
+                            })
+                        })
+                    };
                     let contenders = [
                         Contender {
                             name: "hybrid",
@@ -52,30 +72,15 @@ macro_rules! hybrid {
                                 })
                             }),
                         },
-                        Contender {
-                            name: "near",
-                            run: Box::new(move |at| {
-                                Box::pin(async move {
-                                    let vector = Vector::<384>::try_from(targets[at].clone())?;
-                                    let found = ws.query::<$entity>().near($entity::EMBEDDING, &vector, K);
-                                    Ok(ids(found.select(($entity::OBJECT_ID, SCORE)).all().await?))
-                                })
-                            }),
-                        },
-                        Contender {
-                            name: "matching",
-                            run: Box::new(move |_| {
-                                Box::pin(async move {
-                                    let found = ws.query::<$entity>().matching($entity::GLOSS, *text, K);
-                                    Ok(ids(found.select(($entity::OBJECT_ID, SCORE)).all().await?))
-                                })
-                            }),
-                        },
+                        Contender { name: "near", run: nearest(K) },
+                        Contender { name: "matching", run: best(K) },
+                        Contender { name: "near 100", run: nearest(DEPTH) },
+                        Contender { name: "matching 100", run: best(DEPTH) },
                     ];
                     let runs = race(&contenders, &vec![Vec::new(); targets.len()]).await?;
                     tell(&format!("{name}, \"{text}\" in {count}"), &contenders, &runs);
-                    let slower = runs[1].median.max(runs[2].median);
-                    println!("  {:.2} x the slower one", runs[0].median.as_secs_f64() / slower.as_secs_f64());
+                    let of_slower = |a: usize, b: usize| runs[0].median.as_secs_f64() / runs[a].median.max(runs[b].median).as_secs_f64();
+                    println!("  {:.2} x the slower one, {:.2} x the slower one to its depth", of_slower(1, 2), of_slower(3, 4));
                 }
                 ws.drop::<$entity>().await?;
                 Ok(())

@@ -11,21 +11,24 @@ use crate::Failed;
 /// What a contender found for the target of this number.
 pub type Found<'a> = Pin<Box<dyn Future<Output = Result<Vec<String>, Failed>> + 'a>>;
 
+/// What a contender does for the target of this number.
+pub type Run<'a> = Box<dyn Fn(usize) -> Found<'a> + 'a>;
+
 /// A contender: its name, and what it does.
 pub struct Contender<'a> {
     pub name: &'a str,
-    pub run: Box<dyn Fn(usize) -> Found<'a> + 'a>,
+    pub run: Run<'a>,
 }
 
 /// A contender's median, and the share of the best rows that it found.
-pub struct Run {
+pub struct Measured {
     pub median: Duration,
     pub recall: f64,
 }
 
 /// Runs each contender on every target, in changing order. The first two targets warm up. Recall counts what is in `best`
 /// of each target; without a list there, it is 1.
-pub async fn race(contenders: &[Contender<'_>], best: &[Vec<String>]) -> Result<Vec<Run>, Failed> {
+pub async fn race(contenders: &[Contender<'_>], best: &[Vec<String>]) -> Result<Vec<Measured>, Failed> {
     let mut times = vec![Vec::new(); contenders.len()];
     let mut hits = vec![0; contenders.len()];
     for (at, best) in best.iter().enumerate() {
@@ -42,11 +45,11 @@ pub async fn race(contenders: &[Contender<'_>], best: &[Vec<String>]) -> Result<
     }
     let wanted: usize = best.iter().map(Vec::len).sum();
     let recall = |hits: usize| if wanted == 0 { 1.0 } else { hits as f64 / wanted as f64 };
-    Ok(times.into_iter().zip(hits).map(|(times, hits)| Run { median: median(times), recall: recall(hits) }).collect())
+    Ok(times.into_iter().zip(hits).map(|(times, hits)| Measured { median: median(times), recall: recall(hits) }).collect())
 }
 
 /// Prints a line: each contender's median and recall, and the first one's time as a multiple of the others'.
-pub fn tell(case: &str, contenders: &[Contender<'_>], runs: &[Run]) {
+pub fn tell(case: &str, contenders: &[Contender<'_>], runs: &[Measured]) {
     let mut line = format!("{case:<34}");
     for (contender, run) in contenders.iter().zip(runs) {
         line += &format!("  {} {:.2} ms (recall {:.3})", contender.name, run.median.as_secs_f64() * 1e3, run.recall);

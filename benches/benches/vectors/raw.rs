@@ -78,7 +78,7 @@ impl Client {
             "pgvector" => {
                 // As many connections as an application has: they take turns, as ours do.
                 let pool = PgPoolOptions::new().max_connections(4).test_before_acquire(false).after_connect(|connection, _| {
-                    let settings = "SET hnsw.iterative_scan = strict_order; SET hnsw.ef_search = 200";
+                    let settings = "SET hnsw.iterative_scan = relaxed_order; SET hnsw.ef_search = 200";
                     Box::pin(async move { sqlx::raw_sql(settings).execute(connection).await.map(drop) })
                 });
                 let pool = pool.connect(url).await?;

@@ -56,6 +56,8 @@ pub fn variants(kind: &str) -> Vec<Variant> {
         "milvus" => vec![none(8), with("hnsw", "hnsw", &[], 8), with("ivf_flat", "ivf_flat", &[("nlist", 128)], 8)],
         "elasticsearch" => vec![none(16), with("hnsw", "hnsw", &[("m", 16), ("ef_construction", 100)], 16)],
         "oceanbase" => vec![none(10)],
+        // Every row that is compared travels with its vector, as JSON.
+        "pinecone" => vec![none(4)],
         _ => vec![none(16)],
     }
 }

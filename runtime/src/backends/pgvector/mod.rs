@@ -92,7 +92,9 @@ impl super::Connect for PgVector {
             return refuse("max_scan_tuples", i32::MAX as u32);
         }
         let settings = [
-            ("hnsw.iterative_scan", "strict_order".to_owned()),
+            // In strict order a row that is met after a farther one was handed out is dropped: behind a filter that keeps the rows farthest
+            // away, 0.97 of the ten nearest were found instead of 0.99, in the same time. Hits are ranked when they are here.
+            ("hnsw.iterative_scan", "relaxed_order".to_owned()),
             ("ivfflat.iterative_scan", "relaxed_order".to_owned()),
             ("hnsw.ef_search", self.ef_search.to_string()),
             ("hnsw.max_scan_tuples", self.max_scan_tuples.to_string()),
