@@ -2,21 +2,18 @@
 
 use std::path::Path;
 
-use heavenbase::prelude::*;
-
-use crate::race::{Contender, race, tell};
-use crate::raw::{Among, Client};
-use crate::rows::{Rows, id};
-use crate::{Failed, K, ROUNDS, filled, maintained, part_of};
+use crate::Failed;
+use crate::raw::Client;
+use crate::rows::{Among, K};
 
 /// The side of SQLite by hand.
-struct Numbers {
+pub struct Numbers {
     connection: rusqlite::Connection,
     table: String,
 }
 
 impl Numbers {
-    fn open(file: &Path, table: &str) -> Result<Numbers, Failed> {
+    pub fn open(file: &Path, table: &str) -> Result<Numbers, Failed> {
         Ok(Numbers { connection: rusqlite::Connection::open(file)?, table: table.to_owned() })
     }
 
@@ -33,13 +30,13 @@ impl Numbers {
 }
 
 /// The ids that match first, then the nearest among them.
-async fn pushed(numbers: &Numbers, client: &Client, target: &[f32], below: i64) -> Result<Vec<String>, Failed> {
+pub async fn pushed(numbers: &Numbers, client: &Client, target: &[f32], below: i64) -> Result<Vec<String>, Failed> {
     let ids = numbers.below(below)?;
     Ok(client.nearest(target, K, Among::Ids(&ids)).await?.into_iter().map(|(id, _)| id).collect())
 }
 
 /// The nearest first, more than are wanted, then those of them that match; more again until there are enough.
-async fn over_fetched(numbers: &Numbers, client: &Client, target: &[f32], below: i64, all: usize) -> Result<Vec<String>, Failed> {
+pub async fn over_fetched(numbers: &Numbers, client: &Client, target: &[f32], below: i64, all: usize) -> Result<Vec<String>, Failed> {
     let most = all.min(10_000);
     let mut k = (K * all * 3 / 2 / below as usize + 16).min(most);
     loop {
@@ -54,7 +51,7 @@ async fn over_fetched(numbers: &Numbers, client: &Client, target: &[f32], below:
 
 macro_rules! beside {
     ($layout:ident, $entity:ident, $kind:ident, $most_pushed:literal $(, $index:ident)?) => {
-        #[derive(Layout)]
+        #[derive(Layout, Debug)]
         pub struct $layout {
             #[layout(default)]
             pub main: Sqlite,
@@ -73,49 +70,49 @@ macro_rules! beside {
 
         impl $entity {
             /// Fills both backends, and measures.
-            pub async fn measure(name: &str, url: &str, rows: &Rows, vectors: $kind) -> Result<(), Failed> {
+            pub async fn measure(name: &str, url: &str, rows: &$crate::rows::Rows, vectors: $kind) -> Result<(), $crate::Failed> {
                 let directory = tempfile::tempdir()?;
                 let file = directory.path().join("numbers.db");
-                let row = |row: usize| -> Result<$entity, Failed> {
+                let row = |row: usize| -> Result<$entity, $crate::Failed> {
                     let embedding = Vector::try_from(rows.vectors[row].clone())?;
-                    Ok($entity { object_id: Id::from(id(row)), rank: rows.rank[row], embedding })
+                    Ok($entity { object_id: Id::from($crate::rows::id(row)), rank: rows.rank[row], embedding })
                 };
-                let ws = filled($layout { main: Sqlite::file(&file), vectors }, rows.vectors.len(), row).await?;
-                let numbers = Numbers::open(&file, &part_of::<$entity>(&ws, "main")?.table)?;
-                let table = part_of::<$entity>(&ws, "vectors")?.table.clone();
+                let ws = $crate::filled::filled($layout { main: Sqlite::file(&file), vectors }, rows.vectors.len(), row).await?;
+                let numbers = $crate::elsewhere::Numbers::open(&file, &$crate::filled::part_of::<$entity>(&ws, "main")?.table)?;
+                let table = $crate::filled::part_of::<$entity>(&ws, "vectors")?.table.clone();
                 let driver = ws.driver("vectors").ok_or("no driver")?;
-                maintained(&driver, &part_of::<$entity>(&ws, "vectors")?).await?;
-                let client = Client::connect(driver.description().kind, url, &table, rows).await?;
+                $crate::maintained(&driver, &$crate::filled::part_of::<$entity>(&ws, "vectors")?).await?;
+                let client = $crate::raw::Client::connect(driver.description().kind, url, &table, rows).await?;
                 let all = rows.vectors.len();
                 for percent in [50.0, 10.0, 1.0, 0.1] {
                     let below = rows.below(percent);
-                    let targets = rows.targets(ROUNDS / 2 + 2);
+                    let targets = rows.targets($crate::rows::ROUNDS / 2 + 2);
                     let best: Vec<Vec<String>> = targets.iter().map(|target| rows.best(target, below)).collect();
                     let (ws, client, numbers, targets) = (&ws, &client, &numbers, &targets);
                     let mut contenders = vec![
-                        Contender {
+                        $crate::race::Contender {
                             name: "ours",
                             run: Box::new(move |at| {
                                 Box::pin(async move {
                                     let vector = Vector::<384>::try_from(targets[at].clone())?;
                                     let query = ws.query::<$entity>().filter($entity::RANK.lt(below));
                                     let found =
-                                        query.near($entity::EMBEDDING, &vector, K).select(($entity::OBJECT_ID, SCORE)).all().await?;
+                                        query.near($entity::EMBEDDING, &vector, $crate::rows::K).select(($entity::OBJECT_ID, SCORE)).all().await?;
                                     Ok(found.into_iter().map(|(id, _)| id.as_str().to_owned()).collect())
                                 })
                             }),
                         },
-                        Contender {
+                        $crate::race::Contender {
                             name: "over-fetched",
-                            run: Box::new(move |at| Box::pin(over_fetched(numbers, client, &targets[at], below, all))),
+                            run: Box::new(move |at| Box::pin($crate::elsewhere::over_fetched(numbers, client, &targets[at], below, all))),
                         },
                     ];
                     if below <= $most_pushed {
-                        let run = move |at: usize| -> crate::race::Found<'_> { Box::pin(pushed(numbers, client, &targets[at], below)) };
-                        contenders.push(Contender { name: "pushed", run: Box::new(run) });
+                        let run = move |at: usize| -> $crate::race::Found<'_> { Box::pin($crate::elsewhere::pushed(numbers, client, &targets[at], below)) };
+                        contenders.push($crate::race::Contender { name: "pushed", run: Box::new(run) });
                     }
-                    let runs = race(&contenders, &best).await?;
-                    tell(&format!("{name}, filter elsewhere {percent}%"), &contenders, &runs);
+                    let runs = $crate::race::race(&contenders, &best).await?;
+                    $crate::race::tell(&format!("{name}, filter elsewhere {percent}%"), &contenders, &runs);
                 }
                 ws.drop::<$entity>().await?;
                 Ok(())
@@ -124,16 +121,4 @@ macro_rules! beside {
     };
 }
 
-// How many ids each takes at once: as many as are sent, the terms of an index, the parameters of the store under it.
-beside!(PgBeside, PgSplit, PgVector, 1_000_000, hnsw);
-beside!(ElasticBeside, ElasticSplit, Elasticsearch, 10_000, hnsw);
-beside!(ChromaBeside, ChromaSplit, Chroma, 1_000_000, hnsw);
-beside!(MilvusBeside, MilvusSplit, Milvus, 10_000, hnsw);
-beside!(MemoryBeside, MemorySplit, InMem, 1_000_000);
-#[cfg(feature = "lance")]
-pub mod lance {
-    use super::*;
-
-    beside!(LanceBeside, LanceSplit, Lance, 1_000_000);
-    beside!(LanceGraphBeside, LanceGraphSplit, Lance, 1_000_000, hnsw);
-}
+pub(crate) use beside;

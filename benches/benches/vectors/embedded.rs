@@ -5,9 +5,39 @@ use std::collections::HashMap;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
-use crate::raw::Among;
-use crate::rows::{Rows as Made, id};
-use crate::{Failed, LENGTH};
+use crate::Failed;
+use crate::rows::{Among, LENGTH, Rows as Made, id};
+
+/// A client of a backend in this process.
+pub enum Client {
+    Sqlite(Numbers),
+    Memory(Rows),
+    #[cfg(feature = "lance")]
+    Lance(crate::lance::Dataset),
+}
+
+impl Client {
+    /// Opens a part where others can open it; else lays the same rows out as a client would.
+    pub async fn connect(kind: &str, place: &str, table: &str, rows: &Made) -> Result<Client, Failed> {
+        let _ = table;
+        match kind {
+            #[cfg(feature = "lance")]
+            "lance" => Ok(Client::Lance(crate::lance::Dataset::open(place, table).await?)),
+            "sqlite" => Ok(Client::Sqlite(Numbers::new(place, rows)?)),
+            _ => Ok(Client::Memory(Rows::new(rows))),
+        }
+    }
+
+    /// The ids of the nearest rows, with their scores.
+    pub async fn nearest(&self, target: &[f32], k: usize, among: Among<'_>) -> Result<Vec<(String, f64)>, Failed> {
+        match self {
+            Client::Sqlite(numbers) => numbers.nearest(target, k, among),
+            Client::Memory(rows) => Ok(rows.nearest(target, k, among)),
+            #[cfg(feature = "lance")]
+            Client::Lance(dataset) => dataset.nearest(target, k, among).await,
+        }
+    }
+}
 
 /// The product of two vectors: in lanes, so that the compiler makes it one instruction for several.
 fn product(a: &[f32], b: impl Iterator<Item = [f32; 16]>) -> f32 {

@@ -3,9 +3,10 @@
 use heavenbase::prelude::*;
 use heavenbase::query::{matching, near};
 
+use crate::Failed;
+use crate::filled::filled;
 use crate::race::{Contender, Run, race, tell};
-use crate::rows::{Rows, id};
-use crate::{Failed, K, ROUNDS, filled};
+use crate::rows::{K, ROUNDS, Rows, id};
 
 /// How far a hybrid of ten reads each of its lists.
 const DEPTH: usize = 100;

@@ -8,10 +8,16 @@ use lance::deps::datafusion::arrow::datatypes::Float32Type;
 use lance_linalg::distance::DistanceType;
 
 use crate::Failed;
-use crate::alone::lance::{LanceGloss, LanceGraph, LanceLists, LanceProduct};
-use crate::elsewhere::lance::{LanceGraphSplit, LanceSplit};
-use crate::raw::Among;
-use crate::rows::Rows;
+use crate::alone::on;
+use crate::elsewhere::beside;
+use crate::rows::{Among, Rows};
+
+on!(OnLance, LanceGloss, Lance);
+on!(OnLanceLists, LanceLists, Lance, ivf_flat);
+on!(OnLanceProduct, LanceProduct, Lance, ivf_pq);
+on!(OnLanceGraph, LanceGraph, Lance, hnsw);
+beside!(LanceBeside, LanceSplit, Lance, 1_000_000);
+beside!(LanceGraphBeside, LanceGraphSplit, Lance, 1_000_000, hnsw);
 
 /// Near with a filter, without an index and with those of Lance.
 pub async fn alone(rows: &Rows) -> Result<(), Failed> {

@@ -3,74 +3,60 @@
 //! faster search that finds less is none.
 //!
 //! `HEAVENBASE_TEST_PGVECTOR=… HEAVENBASE_TEST_ELASTICSEARCH=… HEAVENBASE_TEST_CHROMA=… HEAVENBASE_TEST_MILVUS=…
-//! HEAVENBASE_TEST_SYNSETS=….npy cargo bench -p heavenbase-benches --features vectors --bench vectors -- [alone|elsewhere|hybrid] [pgvector|elasticsearch|chroma|milvus|inmem|sqlite|lance]`
-//! (Lance with `--features lance`.)
+//! HEAVENBASE_TEST_SYNSETS=….npy cargo bench -p heavenbase-benches --features vectors --bench vectors -- [alone|elsewhere|hybrid] [pgvector|elasticsearch|chroma|milvus]`
+//!
+//! What is searched in this process is in `in_process.rs`.
 #![allow(clippy::print_stdout, missing_docs)]
 
 mod alone;
 mod elsewhere;
-mod embedded;
+mod filled;
 mod hybrid;
-#[cfg(feature = "lance")]
-mod lance;
 mod milvus;
 mod race;
 mod raw;
 mod rows;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use heavenbase::backends::elasticsearch::Refresh;
+use heavenbase::backends::milvus::MilvusDriver;
+use heavenbase::driver::Driver;
 use heavenbase::prelude::*;
-use heavenbase::query::Writable;
-use heavenbase::schema::{Binding, Part, Routing};
+use heavenbase::schema::Part;
 
-use alone::{ChromaGloss, ElasticFlat, ElasticGloss, MemoryGloss, MilvusGloss, PgGloss, SqliteGloss};
-use elsewhere::{ChromaSplit, ElasticSplit, MemorySplit, MilvusSplit, PgSplit};
+use alone::on;
+use elsewhere::beside;
 use hybrid::{Across, AcrossHybrid, ElasticHybrid, InElastic, InPg, PgHybrid};
 
 pub type Failed = Box<dyn std::error::Error>;
 
-pub const LENGTH: usize = 384;
-pub const ROUNDS: usize = 60;
-pub const K: usize = 10;
+on!(OnPg, PgGloss, PgVector, hnsw);
+on!(OnElastic, ElasticGloss, Elasticsearch, hnsw);
+on!(OnElasticFlat, ElasticFlat, Elasticsearch, flat);
+on!(OnChroma, ChromaGloss, Chroma, hnsw);
+on!(OnMilvus, MilvusGloss, Milvus, hnsw);
 
-/// What lies of an entity on a backend.
-pub fn part_of<E: Entity>(ws: &Workspace<E::Layout>, backend: &str) -> Result<Arc<Part>, Failed> {
-    let named = ["main", "vectors", "words"].into_iter();
-    let bindings = named.filter_map(|name| {
-        let driver = ws.driver(name)?;
-        Some(Binding { name, kind: driver.description().kind, driver })
-    });
-    let bindings: Vec<Binding> = bindings.collect();
-    let routing = Routing::new(E::SCHEMA, &"bench".into(), bindings[0].name, &bindings)?;
-    Ok(routing.parts.iter().find(|part| part.backend == backend).ok_or("no part")?.clone())
-}
+// How many ids each takes at once: as many as are sent, the terms of an index, the parameters of the store under it.
+beside!(PgBeside, PgSplit, PgVector, 1_000_000, hnsw);
+beside!(ElasticBeside, ElasticSplit, Elasticsearch, 10_000, hnsw);
+beside!(ChromaBeside, ChromaSplit, Chroma, 1_000_000, hnsw);
+beside!(MilvusBeside, MilvusSplit, Milvus, 10_000, hnsw);
 
-/// A workspace of a layout with so many rows of one entity, and no others of it.
-pub async fn filled<L: Layout, E: Writable + Entity<Layout = L>>(
-    layout: L,
-    rows: usize,
-    row: impl Fn(usize) -> Result<E, Failed>,
-) -> Result<Workspace<L>, Failed> {
-    let ws = Workspace::open_as("bench", layout).await?;
-    ws.register::<E>().await?;
-    ws.drop::<E>().await?;
-    ws.register::<E>().await?;
-    for start in (0..rows).step_by(2_000) {
-        let chunk: Vec<E> = (start..rows.min(start + 2_000)).map(&row).collect::<Result<_, _>>()?;
-        ws.upsert_many(&chunk).await?;
-    }
-    ws.refresh::<E>().await?;
-    Ok(ws)
-}
-
-/// Builds the indexes that a backend in this process builds beside the writes.
-pub async fn maintained(driver: &Arc<dyn heavenbase::driver::Driver>, part: &Arc<Part>) -> Result<(), Failed> {
-    let _ = (driver, part);
-    #[cfg(feature = "lance")]
-    if let Some(lance) = driver.as_any().downcast_ref::<heavenbase::backends::lance::LanceDriver>() {
-        lance.maintain(part).await?;
+/// Waits until the index is built that a backend builds beside the writes.
+pub async fn maintained(driver: &Arc<dyn Driver>, part: &Arc<Part>) -> Result<(), Failed> {
+    if let Some(milvus) = driver.as_any().downcast_ref::<MilvusDriver>() {
+        milvus.flush(part).await?;
+        let start = Instant::now();
+        while !milvus.is_indexed(part, "embedding").await && start.elapsed() < Duration::from_secs(400) {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+        println!(
+            "milvus: the index is built: {} (after {:.0} s)",
+            milvus.is_indexed(part, "embedding").await,
+            start.elapsed().as_secs_f64()
+        );
     }
     Ok(())
 }
@@ -78,8 +64,7 @@ pub async fn maintained(driver: &Arc<dyn heavenbase::driver::Driver>, part: &Arc
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failed> {
     let chosen: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let (subjects, kinds) =
-        (["alone", "elsewhere", "hybrid"], ["pgvector", "elasticsearch", "chroma", "milvus", "inmem", "sqlite", "lance"]);
+    let (subjects, kinds) = (["alone", "elsewhere", "hybrid"], ["pgvector", "elasticsearch", "chroma", "milvus"]);
     let wanted = |name: &str, among: &[&str]| chosen.iter().all(|c| !among.contains(&c.as_str()) || c == name);
     let address = |kind: &str| {
         if !wanted(kind, &kinds) {
@@ -109,19 +94,6 @@ async fn main() -> Result<(), Failed> {
         if let Some(url) = &milvus {
             MilvusGloss::measure("milvus", url, &rows, Milvus::url(url)).await?;
         }
-        if wanted("inmem", &kinds) {
-            MemoryGloss::measure("inmem", "", &rows, InMem::new()).await?;
-        }
-        if wanted("sqlite", &kinds) {
-            let directory = tempfile::tempdir()?;
-            let by_hand = directory.path().join("by-hand.db");
-            let by_hand = by_hand.to_str().ok_or("the directory's path is not Unicode")?;
-            SqliteGloss::measure("sqlite", by_hand, &rows, Sqlite::file(directory.path().join("ours.db"))).await?;
-        }
-        #[cfg(feature = "lance")]
-        if wanted("lance", &kinds) {
-            lance::alone(&rows).await?;
-        }
     }
     if wanted("elsewhere", &subjects) {
         if let Some(url) = &pg {
@@ -135,13 +107,6 @@ async fn main() -> Result<(), Failed> {
         }
         if let Some(url) = &milvus {
             MilvusSplit::measure("milvus", url, &rows, Milvus::url(url)).await?;
-        }
-        if wanted("inmem", &kinds) {
-            MemorySplit::measure("inmem", "", &rows, InMem::new()).await?;
-        }
-        #[cfg(feature = "lance")]
-        if wanted("lance", &kinds) {
-            lance::elsewhere(&rows).await?;
         }
     }
     if wanted("hybrid", &subjects) {

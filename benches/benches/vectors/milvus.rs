@@ -6,7 +6,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic_prost::ProstCodec;
 
 use crate::Failed;
-use crate::raw::Among;
+use crate::rows::Among;
 
 #[derive(Clone, PartialEq, Message)]
 struct Pair {
@@ -111,7 +111,7 @@ impl Collection {
             pair("anns_field", "embedding".to_owned()),
             pair("topk", k.to_string()),
             pair("metric_type", "COSINE".to_owned()),
-            pair("params", format!("{{\"ef\": {}}}", k.max(64))),
+            pair("params", format!("{{\"ef\": {}}}", k.max(200))),
             pair("round_decimal", "-1".to_owned()),
             pair("offset", "0".to_owned()),
         ];

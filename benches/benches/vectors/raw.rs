@@ -8,37 +8,15 @@ use sqlx::postgres::{PgArgumentBuffer, PgPool, PgPoolOptions, PgTypeInfo};
 use sqlx::{AssertSqlSafe, Postgres, Row};
 
 use crate::Failed;
-use crate::embedded::{Numbers as SqliteByHand, Rows as MemoryByHand};
 use crate::milvus::Collection;
-use crate::rows::Rows;
-
-/// Which rows a search is among.
-#[derive(Clone, Copy)]
-pub enum Among<'a> {
-    All,
-    Below(i64),
-    Ids(&'a [String]),
-}
+use crate::rows::{Among, Rows};
 
 /// A client of one table, index or collection.
 pub enum Client {
-    Pg {
-        pool: PgPool,
-        table: String,
-    },
-    Elastic {
-        http: reqwest::Client,
-        url: String,
-    },
-    Chroma {
-        http: reqwest::Client,
-        url: String,
-    },
+    Pg { pool: PgPool, table: String },
+    Elastic { http: reqwest::Client, url: String },
+    Chroma { http: reqwest::Client, url: String },
     Milvus(Collection),
-    Sqlite(SqliteByHand),
-    Memory(MemoryByHand),
-    #[cfg(feature = "lance")]
-    Lance(crate::lance::Dataset),
 }
 
 /// A vector as pgvector takes it in binary.
@@ -67,14 +45,9 @@ fn http() -> Result<reqwest::Client, Failed> {
 }
 
 impl Client {
-    /// Connects to the table, index or collection of a part; where a client in this process would lay its rows as it likes, a
-    /// table of its own with the same rows.
-    pub async fn connect(kind: &str, url: &str, table: &str, rows: &Rows) -> Result<Client, Failed> {
+    /// Connects to the table, index or collection of a part.
+    pub async fn connect(kind: &str, url: &str, table: &str, _: &Rows) -> Result<Client, Failed> {
         match kind {
-            "inmem" => Ok(Client::Memory(MemoryByHand::new(rows))),
-            "sqlite" => Ok(Client::Sqlite(SqliteByHand::new(url, rows)?)),
-            #[cfg(feature = "lance")]
-            "lance" => Ok(Client::Lance(crate::lance::Dataset::open(url, table).await?)),
             "pgvector" => {
                 // As many connections as an application has: they take turns, as ours do.
                 let pool = PgPoolOptions::new().max_connections(4).test_before_acquire(false).after_connect(|connection, _| {
@@ -130,10 +103,6 @@ impl Client {
                 Ok(hits.iter().filter_map(|hit| Some((hit["_id"].as_str()?.to_owned(), hit["_score"].as_f64()?))).collect())
             }
             Client::Milvus(collection) => collection.nearest(target, k, among).await,
-            Client::Sqlite(numbers) => numbers.nearest(target, k, among),
-            Client::Memory(rows) => Ok(rows.nearest(target, k, among)),
-            #[cfg(feature = "lance")]
-            Client::Lance(dataset) => dataset.nearest(target, k, among).await,
             Client::Chroma { http, url } => {
                 let mut body = json!({ "query_embeddings": [target], "n_results": k, "include": ["distances"] });
                 match among {

@@ -3,9 +3,23 @@
 use heavenbase::types::Metric;
 use heavenbase_benches::Random;
 
-use crate::{Failed, K, LENGTH};
+use crate::Failed;
+
+/// Numbers of a vector, searches that are measured of a kind, and hits that are wanted.
+pub const LENGTH: usize = 384;
+pub const ROUNDS: usize = 60;
+pub const K: usize = 10;
+
+/// Which rows a search is among.
+#[derive(Clone, Copy)]
+pub enum Among<'a> {
+    All,
+    Below(i64),
+    Ids(&'a [String]),
+}
 
 /// The rows: embeddings, a number in no order that filters go by, and texts.
+#[derive(Debug)]
 pub struct Rows {
     pub vectors: Vec<Vec<f32>>,
     pub rank: Vec<i64>,

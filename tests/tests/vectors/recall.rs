@@ -186,6 +186,10 @@ impl World {
     }
 }
 
+/// How long an index may take to be built.
+#[cfg(feature = "milvus")]
+const PATIENCE: Duration = Duration::from_secs(400);
+
 /// Waits until indexes that are built beside the writes are built.
 async fn settle(driver: &Arc<dyn Driver>, part: &Arc<Part>) -> Outcome {
     let _ = (driver, part);
@@ -193,6 +197,15 @@ async fn settle(driver: &Arc<dyn Driver>, part: &Arc<Part>) -> Outcome {
     if let Some(own) = driver.as_any().downcast_ref::<heavenbase::backends::milvus::MilvusDriver>() {
         own.flush(part).await?;
         tokio::time::sleep(Duration::from_secs(5)).await;
+        // The server builds an index when it thinks best, minutes later; the embedded one has it at once, and does not tell.
+        let (start, builds) = (Instant::now(), part.columns.iter().any(|column| column.name == "embedding" && column.index.is_some()));
+        while builds && !driver.description().engine.contains("lite") && !own.is_indexed(part, "embedding").await {
+            if start.elapsed() > PATIENCE {
+                eprintln!("the index was not built within {PATIENCE:?}: rows are compared instead");
+                break;
+            }
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
     }
     #[cfg(feature = "lance")]
     if let Some(own) = driver.as_any().downcast_ref::<heavenbase::backends::lance::LanceDriver>() {

@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 
 use super::client::Client;
 use super::config::Milvus;
+use super::indexed::Indexed;
 use super::proto::{Flush, Mutation};
 use super::read::{MAX_IDS, Walk, condition, counts, in_id_order, masked};
 use super::search::{MAX_K, Nearest};
@@ -19,6 +20,9 @@ use crate::error::Result;
 use crate::schema::{Naming, Part};
 use crate::types::{Id, Value};
 
+/// Fewer rows than this are compared here: they are read as fast as they are searched.
+const AMONG: usize = 256;
+
 /// The writers of one part, who take turns.
 type Turn = Arc<tokio::sync::Mutex<()>>;
 
@@ -28,6 +32,7 @@ pub(super) struct Inner {
     pub timeout: Duration,
     /// Whether the server is the embedded one: its indexes are there at once, and it counts slowly.
     pub lite: bool,
+    pub indexed: Indexed,
     turns: Mutex<HashMap<String, Turn>>,
     own: Weak<Inner>,
 }
@@ -44,7 +49,7 @@ impl Inner {
     }
 
     fn new(client: Client, timeout: Duration, lite: bool) -> Arc<Inner> {
-        Arc::new_cyclic(|own| Inner { client, timeout, lite, turns: Mutex::default(), own: own.clone() })
+        Arc::new_cyclic(|own| Inner { client, timeout, lite, indexed: Indexed::default(), turns: Mutex::default(), own: own.clone() })
     }
 }
 
@@ -91,6 +96,16 @@ impl MilvusDriver {
         Ok(())
     }
 
+    /// Whether the index of a vector field is built over nearly all rows and loaded, which the server does by itself, minutes after
+    /// they are written; no field of that name or no index is `false`. Until then a filtered search compares rows here. Reached
+    /// through [`Driver::as_any`].
+    pub async fn is_indexed(&self, part: &Arc<Part>, field: &str) -> bool {
+        match part.column(field) {
+            Some((column, _)) => self.inner.is_indexed(&Shape::of(part), column).await,
+            None => false,
+        }
+    }
+
     fn named<'a, T: 'a>(part: &'a Arc<Part>, answer: impl Future<Output = Result<T>> + Send + 'a) -> Reply<'a, T> {
         Reply::later(async move { answer.await.map_err(|e| e.of_entity(part.entity.name)) })
     }
@@ -110,7 +125,11 @@ impl Driver for MilvusDriver {
     }
 
     fn write<'a>(&'a self, part: &'a Arc<Part>, batch: Arc<WriteBatch>) -> Reply<'a, WriteReport> {
-        Self::named(part, async move { self.inner.write(&Shape::of(part), &batch).await })
+        Self::named(part, async move {
+            let shape = Shape::of(part);
+            self.inner.indexed.note(&shape, batch.len());
+            self.inner.write(&shape, &batch).await
+        })
     }
 
     fn fetch<'a>(&'a self, part: &'a Arc<Part>, ids: &'a [Id], columns: &'a [usize]) -> Reply<'a, Page> {
@@ -142,7 +161,12 @@ impl Driver for MilvusDriver {
         // Rows whose ids are given are compared here: their vectors are read.
         let costs = SearchCosts { candidate: 13_000, ..SearchCosts::of_server(near.vector.len()) };
         let indexed = !near.exact && part.columns.get(near.column).is_some_and(|column| Method::of(column).is_ok_and(|method| !method.is_exact()));
-        if indexed { costs.indexed(5_000) } else { costs }
+        if !indexed {
+            return costs;
+        }
+        // Once the index is built, the server searches among given rows as surely.
+        let built = self.inner.indexed.last(part, near.column);
+        SearchCosts { searches_among: built.then_some(AMONG), ..costs.indexed(5_000) }
     }
 
     fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool {
@@ -166,6 +190,7 @@ impl Driver for MilvusDriver {
     }
 
     fn drop_part<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, bool> {
+        self.inner.indexed.forget(part);
         Self::named(part, self.inner.drop_part(part))
     }
 

@@ -16,6 +16,7 @@ mod config;
 mod driver;
 mod ensure;
 mod expression;
+mod indexed;
 mod literal;
 mod options;
 mod proto;

@@ -178,6 +178,32 @@ pub(super) struct Flush {
 }
 
 #[derive(Clone, PartialEq, Message)]
+pub(super) struct OfSegments {
+    #[prost(string, tag = "2")]
+    pub db_name: String,
+    #[prost(string, tag = "3")]
+    pub collection_name: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Segments {
+    #[prost(message, optional, tag = "1")]
+    pub status: Option<Status>,
+    #[prost(message, repeated, tag = "2")]
+    pub infos: Vec<Segment>,
+}
+
+/// `milvus.proto.milvus.QuerySegmentInfo`.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Segment {
+    #[prost(int64, tag = "5")]
+    pub num_rows: i64,
+    /// 0 where the segment has none.
+    #[prost(int64, tag = "7")]
+    pub index_id: i64,
+}
+
+#[derive(Clone, PartialEq, Message)]
 pub(super) struct RenameCollection {
     #[prost(string, tag = "2")]
     pub db_name: String,
@@ -407,7 +433,7 @@ macro_rules! answers {
     })*};
 }
 
-answers!(BoolResponse, Described, DescribedIndex, LoadState, Mutation, QueryResults, SearchResults, Version);
+answers!(BoolResponse, Described, DescribedIndex, LoadState, Mutation, QueryResults, SearchResults, Segments, Version);
 
 impl Answer for Status {
     fn status(&self) -> Option<&Status> {

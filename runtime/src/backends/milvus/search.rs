@@ -3,7 +3,7 @@
 //! looks up in a second round. When it found too few, the matching rows are ranked here.
 //!
 //! Until an index is built over the rows and loaded, minutes after they are written, the server walks 16 of 128 lists whatever
-//! it is told, and what a filter leaves lies in the others. So where a filter leaves few rows, they are all compared here.
+//! it is told, and what a filter leaves lies in the others. So where a filter leaves few rows, they are all compared here then.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -120,7 +120,7 @@ impl Nearest {
     async fn found(&self, asked: &Asked<'_>) -> Result<Option<Vec<Hit>>> {
         let search = self.searched(asked);
         let trusted = asked.method.is_exact() || !self.is_filtered() || self.is_wide(asked.near);
-        if trusted {
+        if trusted || self.inner.is_indexed(&self.shape, asked.near.column).await {
             return search.await;
         }
         // Counted beside the search, and without waiting for the last writes: it decides over the way alone.
