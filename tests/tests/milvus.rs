@@ -140,6 +140,49 @@ async fn an_approximate_index_under_a_filter_gives_all_there_are() -> Outcome {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_index_is_believed_once_it_is_built() -> Outcome {
+    const ROWS: usize = 6_000;
+    for (server, address) in servers() {
+        let driver = Milvus::url(address).connect().await?;
+        let part = lay_out(&driver, "milvus", &namespace(), &[number("number"), vector("near", 12, Metric::Cosine)])?;
+        let part = with_index(part, "near", Index { method: "hnsw", parameters: &[] });
+        driver.ensure(&part).await?;
+        let own = driver.as_any().downcast_ref::<MilvusDriver>().ok_or("another driver")?;
+        let mut random = Random::new(12);
+        let rows: Vec<(Id, Vec<Value>)> = (0..ROWS)
+            .map(|n| (Id::from(format!("{n:05}")), vec![Value::Int(n as i64), Value::Vector(random_vector(&mut random, 12))]))
+            .collect();
+        for chunk in rows.chunks(1_000) {
+            driver.write(&part, upsert(1, chunk.to_vec(), 2)).await?;
+        }
+        assert!(!own.is_indexed(&part, "near").await, "{server}: nothing is sealed yet");
+        assert!(!own.is_indexed(&part, "number").await && !own.is_indexed(&part, "nothing").await);
+        own.flush(&part).await?;
+        let start = Instant::now();
+        while !driver.description().engine.contains("lite") && !own.is_indexed(&part, "near").await {
+            assert!(start.elapsed() < Duration::from_secs(600), "{server}: the index is not built after ten minutes");
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+        eprintln!("{server}: the index was built after {:?}", start.elapsed());
+        let mut found_of_nearest = 0;
+        for _ in 0..50 {
+            let target = random_vector(&mut random, 12);
+            let near = NearQuery { column: 1, vector: target.clone(), metric: Metric::Cosine, k: 10, exact: false };
+            let filter: Filter = Test::new("number", Condition::Ge(Value::Int(ROWS as i64 / 2))).into();
+            let found = collect(&driver, &part, SubQuery { filter, near: Some(near), ..SubQuery::default() }).await?;
+            let nearest = nearest_ids(&rows, 1, &target, Metric::Cosine, 10, |row| int(row) >= ROWS as i64 / 2);
+            found_of_nearest += found.ids.iter().filter(|id| nearest.contains(id)).count();
+        }
+        assert!(found_of_nearest >= 475, "{server}: {found_of_nearest} of 500 nearest");
+        // What is written from here is in no index for a while.
+        driver.write(&part, upsert(2, rows[..500].to_vec(), 2)).await?;
+        assert!(!own.is_indexed(&part, "near").await, "{server}: a twelfth of the rows was just written");
+        driver.drop_part(&part).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_value_leaves_its_quotes() -> Outcome {
     let hostile = [
         "\" or 1 == 1 or object_id == \"",

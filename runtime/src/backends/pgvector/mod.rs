@@ -41,8 +41,7 @@ connection_options!(
 );
 
 impl PgVector {
-    /// How many candidates a search over `hnsw` keeps, 1 to 1,000: 200 when not said. More find more of the nearest:
-    /// with 100, of 384 numbers each, 0.94 of the ten nearest were found under the worst of 120 filters.
+    /// How many candidates a search over `hnsw` keeps, 1 to 1,000: 200 when not said. More find more of the nearest.
     #[must_use]
     pub fn ef_search(mut self, candidates: u32) -> Self {
         self.ef_search = candidates;
