@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 use serde_json::json;
 
 use super::document::{field, is_approximate, source_of};
-use super::doubt::{BLUR, in_doubt};
+use super::doubt::{BLUR, blur_of_cosines, in_doubt};
 use super::driver::Shared;
 use super::fields::Origin;
 use super::query::{every, exists, of_ids};
@@ -123,7 +123,7 @@ async fn ask(
         origin.ask(part, &query.columns, &mut body);
         let hits = shared.api.search(&part.table, &body, shared.api.http.deadline()).await?.hits.hits;
         let scores: Vec<f64> = hits.iter().map(told).collect();
-        if let Some(doubtful) = in_doubt(&scores, k, size) {
+        if let Some(doubtful) = in_doubt(&scores, k, size, blur_of_cosines(near.vector.len())) {
             let rows = hits.into_iter().map(|hit| by_told_cosine(part, query, origin, hit)).collect::<Result<Option<Vec<_>>>>()?;
             // A text that may be cut is read from the document, as the vectors are.
             if let Some(mut rows) = rows
