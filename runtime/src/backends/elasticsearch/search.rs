@@ -18,6 +18,9 @@ use crate::types::{Id, Json, LogicalType, Value};
 
 /// How many bytes of documents a page aims at.
 const PAGE_BYTES: usize = 8 << 20;
+/// So many rows are asked for before it is known whether there are more: fewer are all there are, in one request instead of the
+/// three that a point in time makes of it.
+const FEW: usize = 256;
 
 /// The query of a filter and ids, within the bounds of the part's index.
 pub(super) fn matching(shared: &Shared, part: &Part, filter: &Filter, ids: Option<&[Id]>) -> Result<Json> {
@@ -109,6 +112,8 @@ pub(super) struct Stream {
     columns: Vec<usize>,
     /// Whether a long text was met: documents are read from then on.
     whole: bool,
+    /// Whether there are more rows than [`FEW`].
+    many: bool,
     point: Option<Point>,
     after: Option<Position>,
     /// Rows still to be left out, and still to be given.
@@ -134,6 +139,7 @@ impl Stream {
         Stream {
             columns,
             whole: false,
+            many: false,
             point: None,
             after: query.after.clone(),
             skip: query.offset,
@@ -230,7 +236,7 @@ impl Stream {
         loop {
             let origin = if self.whole { Origin::Source } else { self.origin() };
             origin.ask(&self.part, &self.columns, &mut body);
-            let found = self.found(&body, single, deadline).await?;
+            let found = self.found(&mut body, wanted, single, deadline).await?;
             if let Some(page) = self.read(found, origin)? {
                 self.shared.lengths.note(&self.part, &self.columns, page.values.chunks_exact(page.width.max(1)));
                 return Ok(page);
@@ -243,11 +249,22 @@ impl Stream {
         Origin::of(&self.part, &self.columns, &self.shared.limits(&self.part), &self.shared.lengths)
     }
 
-    /// The answer to a search, in the point in time if there is more than one.
-    async fn found(&mut self, body: &Json, single: bool, deadline: Instant) -> Result<Found> {
+    /// The answer to a search for so many rows, in the point in time if there is more than one.
+    async fn found(&mut self, body: &mut Json, wanted: usize, single: bool, deadline: Instant) -> Result<Found> {
         let api = &self.shared.api;
         if single {
             return api.search(&self.part.table, body, deadline).await;
+        }
+        if !self.many {
+            let few = wanted.min(FEW);
+            body["size"] = few.into();
+            let found = api.search(&self.part.table, body, deadline).await?;
+            if found.hits.hits.len() < few {
+                return Ok(found);
+            }
+            // All pages are of one point in time, this one too.
+            self.many = true;
+            body["size"] = wanted.into();
         }
         let point = match &mut self.point {
             Some(point) => point,
