@@ -8,8 +8,8 @@ use super::{aggregate, ensure, maintain, read, runtime, write};
 use crate::backends::disk;
 use crate::capability::{Operation, Support, questions};
 use crate::driver::{
-    Aggregate, AggregateFunction, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, Reply, SortKey, SubQuery, WriteBatch,
-    WriteReport, native_only,
+    Aggregate, AggregateFunction, Description, Driver, Ensured, Group, NearQuery, Page, PageStream, Pushdown, Reply, SearchCosts, SortKey,
+    SubQuery, WriteBatch, WriteReport, native_only,
 };
 use crate::error::Result;
 use crate::schema::{Naming, Part};
@@ -111,6 +111,10 @@ impl Driver for LanceDriver {
             return Ok(Box::new(Nearest::new(self.store.clone(), part, query)));
         }
         Ok(Box::new(Walk::new(self.store.clone(), part, query)?))
+    }
+
+    fn search_costs(&self, part: &Part, near: &NearQuery) -> SearchCosts {
+        near::costs(part, near)
     }
 
     fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool {

@@ -167,6 +167,11 @@ impl VectorMethod {
         self.probes.unwrap_or(usual.max(24)).clamp(1, partitions)
     }
 
+    /// Whether all rows but those of very large tables are in one graph.
+    pub(super) fn is_one_graph(&self) -> bool {
+        self.lists == Lists::Graph && self.partitions.is_none()
+    }
+
     /// Whether it finds the nearest under a filter too. A product quantizer ranks too coarsely: where a filter kept the
     /// farther half of the rows it found 0.91 of the ten nearest, although every list was searched.
     pub(super) fn serves_filters(&self) -> bool {

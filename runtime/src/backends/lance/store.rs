@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use lance::Dataset;
 use lance::dataset::builder::DatasetBuilder;
+use lance::deps::datafusion::logical_expr::Expr;
 use lance::session::Session;
 use parking_lot::Mutex;
 
@@ -22,6 +23,9 @@ use crate::schema::Part;
 const INDEX_CACHE: usize = 512 << 20;
 const METADATA_CACHE: usize = 128 << 20;
 
+/// How many counts of a version are remembered.
+const MOST_COUNTS: usize = 32;
+
 /// One part's dataset as this driver knows it.
 #[derive(Default)]
 struct Known {
@@ -29,6 +33,8 @@ struct Known {
     dataset: Option<Arc<Dataset>>,
     /// Writers of this driver take turns here, so that they do not all stand at the lock file.
     turn: Arc<tokio::sync::Mutex<()>>,
+    /// How many rows of that version satisfy a condition: the last that were counted.
+    counts: Vec<(Expr, i64)>,
     /// Whether upkeep runs already.
     upkeep: Arc<std::sync::atomic::AtomicBool>,
 }
@@ -118,8 +124,30 @@ impl Store {
     /// Remembers a version, and hands it back.
     pub(super) fn keep(&self, part: &Part, dataset: Dataset) -> Arc<Dataset> {
         let dataset = Arc::new(dataset);
-        self.known.lock().entry(part.table.clone()).or_default().dataset = Some(dataset.clone());
+        let mut all = self.known.lock();
+        let known = all.entry(part.table.clone()).or_default();
+        known.dataset = Some(dataset.clone());
+        known.counts.clear();
         dataset
+    }
+
+    /// How many rows of a version satisfy a condition, if that was counted while it is the newest.
+    pub(super) fn counted(&self, part: &Part, dataset: &Arc<Dataset>, condition: &Expr) -> Option<i64> {
+        let all = self.known.lock();
+        let known = all.get(&part.table).filter(|known| known.dataset.as_ref().is_some_and(|newest| Arc::ptr_eq(newest, dataset)))?;
+        known.counts.iter().find(|(counted, _)| counted == condition).map(|(_, rows)| *rows)
+    }
+
+    /// Remembers such a count.
+    pub(super) fn note_count(&self, part: &Part, dataset: &Arc<Dataset>, condition: Expr, rows: i64) {
+        let mut all = self.known.lock();
+        let Some(known) = all.get_mut(&part.table) else { return };
+        if known.dataset.as_ref().is_some_and(|newest| Arc::ptr_eq(newest, dataset)) {
+            if known.counts.len() >= MOST_COUNTS {
+                known.counts.remove(0);
+            }
+            known.counts.push((condition, rows));
+        }
     }
 
     /// The newest version that this driver has seen.
@@ -137,6 +165,7 @@ impl Store {
     pub(super) fn forget(&self, part: &Part) {
         if let Some(known) = self.known.lock().get_mut(&part.table) {
             known.dataset = None;
+            known.counts.clear();
         }
     }
 
