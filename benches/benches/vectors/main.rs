@@ -49,7 +49,7 @@ pub async fn maintained(driver: &Arc<dyn Driver>, part: &Arc<Part>) -> Result<()
     if let Some(milvus) = driver.as_any().downcast_ref::<MilvusDriver>() {
         milvus.flush(part).await?;
         let start = Instant::now();
-        while !milvus.is_indexed(part, "embedding").await && start.elapsed() < Duration::from_secs(400) {
+        while !milvus.is_indexed(part, "embedding").await && start.elapsed() < Duration::from_secs(900) {
             tokio::time::sleep(Duration::from_secs(5)).await;
         }
         println!(

@@ -188,7 +188,7 @@ impl World {
 
 /// How long an index may take to be built.
 #[cfg(feature = "milvus")]
-const PATIENCE: Duration = Duration::from_secs(400);
+const PATIENCE: Duration = Duration::from_secs(900);
 
 /// Waits until indexes that are built beside the writes are built.
 async fn settle(driver: &Arc<dyn Driver>, part: &Arc<Part>) -> Outcome {
