@@ -172,6 +172,11 @@ impl VectorMethod {
         self.lists == Lists::Graph && self.partitions.is_none()
     }
 
+    /// Whether it finds the nearest among few rows as well as comparing them does, and sooner.
+    pub(super) fn finds_few(&self) -> bool {
+        self.lists == Lists::Graph
+    }
+
     /// Whether it finds the nearest under a filter too. A product quantizer ranks too coarsely: where a filter kept the
     /// farther half of the rows it found 0.91 of the ten nearest, although every list was searched.
     pub(super) fn serves_filters(&self) -> bool {

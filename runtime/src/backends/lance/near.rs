@@ -104,7 +104,7 @@ impl Search<'_> {
         if filtered && !method.serves_filters() {
             return Ok(None);
         }
-        if filtered {
+        if filtered && !method.finds_few() {
             let matching = self.matching().await?;
             if matching <= FEW.max(rows / FEW_OF) {
                 return Ok(None);
