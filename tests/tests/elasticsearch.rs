@@ -36,11 +36,16 @@ struct Asked {
     /// How many rows were asked for by searches of vectors, and how many by the others.
     nearest: Arc<AtomicUsize>,
     given: Arc<AtomicUsize>,
+    /// Points in time that were opened.
+    points: Arc<AtomicUsize>,
     wrong: Arc<Mutex<Vec<String>>>,
 }
 
 impl Asked {
     fn hears(&self, request: &Request) {
+        if request.path().ends_with("_pit") && request.method == "POST" {
+            self.points.fetch_add(1, Ordering::SeqCst);
+        }
         if !request.path().ends_with("_search") {
             return;
         }
@@ -254,6 +259,25 @@ async fn rows_from_doc_values_are_the_rows_that_were_written() -> Outcome {
     // Its titles were not read before.
     assert_eq!(asked.so_far().1, 1);
     store.close().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn few_rows_take_one_request_and_many_one_point_in_time() -> Outcome {
+    // On both sides of the 256 that are asked for first.
+    for (count, searches, points) in [(0, 1, 0), (255, 1, 0), (256, 2, 1), (257, 2, 1), (700, 3, 1)] {
+        let rows: Vec<Row> = (0..count).map(|n| (Id::from(format!("{n:04}")), vec![Value::Int(n)])).collect();
+        let Some(filled) = filled(&[number("number")], &rows).await? else { return Ok(()) };
+        let query = SubQuery { columns: vec![0], page_rows: 400, ..SubQuery::default() };
+        is_so(&filled.store.select(query).await?, &rows.iter().collect::<Vec<_>>(), &[0], "all");
+        assert_eq!(filled.asked.so_far(), (searches, 0), "{count} rows");
+        assert_eq!(filled.asked.points.load(Ordering::SeqCst), points, "{count} rows");
+        // A limit that one page holds is one request whatever there is.
+        let query = SubQuery { columns: vec![0], page_rows: 400, limit: Some(300), ..SubQuery::default() };
+        assert_eq!(filled.store.select(query).await?.len(), rows.len().min(300));
+        assert_eq!(filled.asked.so_far(), (1, 0), "{count} rows");
+        filled.store.close().await?;
+    }
     Ok(())
 }
 

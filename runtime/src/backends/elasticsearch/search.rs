@@ -18,8 +18,8 @@ use crate::types::{Id, Json, LogicalType, Value};
 
 /// How many bytes of documents a page aims at.
 const PAGE_BYTES: usize = 8 << 20;
-/// So many rows are asked for before it is known whether there are more: fewer are all there are, in one request instead of the
-/// three that a point in time makes of it.
+/// So many rows of a larger page are asked for before it is known whether there are more: fewer are all there are, in one request
+/// instead of the three that a point in time makes of it.
 const FEW: usize = 256;
 
 /// The query of a filter and ids, within the bounds of the part's index.
@@ -255,11 +255,10 @@ impl Stream {
         if single {
             return api.search(&self.part.table, body, deadline).await;
         }
-        if !self.many {
-            let few = wanted.min(FEW);
-            body["size"] = few.into();
+        if !self.many && wanted >= FEW {
+            body["size"] = FEW.into();
             let found = api.search(&self.part.table, body, deadline).await?;
-            if found.hits.hits.len() < few {
+            if found.hits.hits.len() < FEW {
                 return Ok(found);
             }
             // All pages are of one point in time, this one too.
