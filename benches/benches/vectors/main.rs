@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use heavenbase::backends::elasticsearch::Refresh;
-use heavenbase::backends::milvus::MilvusDriver;
+use heavenbase::backends::milvus::{Consistency, MilvusDriver};
 use heavenbase::driver::Driver;
 use heavenbase::prelude::*;
 use heavenbase::schema::Part;
@@ -61,6 +61,10 @@ pub async fn maintained(driver: &Arc<dyn Driver>, part: &Arc<Part>) -> Result<()
     Ok(())
 }
 
+fn eventual(url: &str) -> Milvus {
+    Milvus::url(url).consistency(Consistency::Eventually)
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failed> {
     let chosen: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
@@ -92,7 +96,7 @@ async fn main() -> Result<(), Failed> {
             ChromaGloss::measure("chroma", url, &rows, Chroma::url(url)).await?;
         }
         if let Some(url) = &milvus {
-            MilvusGloss::measure("milvus", url, &rows, Milvus::url(url)).await?;
+            MilvusGloss::measure("milvus", url, &rows, eventual(url)).await?;
         }
     }
     if wanted("elsewhere", &subjects) {
@@ -106,7 +110,7 @@ async fn main() -> Result<(), Failed> {
             ChromaSplit::measure("chroma", url, &rows, Chroma::url(url)).await?;
         }
         if let Some(url) = &milvus {
-            MilvusSplit::measure("milvus", url, &rows, Milvus::url(url)).await?;
+            MilvusSplit::measure("milvus", url, &rows, eventual(url)).await?;
         }
     }
     if wanted("hybrid", &subjects) {

@@ -97,7 +97,8 @@ impl Collection {
         Ok(Collection { channel: Endpoint::from_shared(url.to_owned())?.tcp_nodelay(true).connect_lazy(), name: name.to_owned() })
     }
 
-    /// The ids of the nearest rows, with their scores: the same index, walked as widely, at the same consistency as ours.
+    /// The ids of the nearest rows, with their scores: the same index, walked as widely, at the same consistency as ours (eventual: a strong read waits 0.1 s for
+    /// the clock of the server, which hides all else).
     pub async fn nearest(&self, target: &[f32], k: usize, among: Among<'_>) -> Result<Vec<(String, f64)>, Failed> {
         let values = vec![target.iter().flat_map(|n| n.to_le_bytes()).collect()];
         let targets = Placeholders { all: vec![Placeholder { tag: "$0".to_owned(), kind: 101, values }] }.encode_to_vec();
@@ -115,7 +116,7 @@ impl Collection {
             pair("round_decimal", "-1".to_owned()),
             pair("offset", "0".to_owned()),
         ];
-        let search = Search { collection: self.name.clone(), expression, targets, language: 1, parameters, count: 1, consistency: 0 };
+        let search = Search { collection: self.name.clone(), expression, targets, language: 1, parameters, count: 1, consistency: 3 };
         let mut service = tonic::client::Grpc::new(self.channel.clone()).max_decoding_message_size(64 << 20);
         service.ready().await?;
         let path = PathAndQuery::from_static("/milvus.proto.milvus.MilvusService/Search");
