@@ -26,8 +26,8 @@ use crate::types::{Id, Metric, Value};
 /// Most hits of one search that a caller may ask for.
 pub(super) const MAX_K: usize = 10_000;
 
-/// Most hits whose scores are likely to be apart.
-const FEW: usize = 100;
+/// Most hits whose scores are likely to be apart: of 200 most searches are. Their vectors take the server 85 ms to look up.
+const FEW: usize = 400;
 /// How many numbers are read, most, to compare all rows that a filter leaves: 10,000 rows of 384, in one message.
 const COMPARED: usize = 4 << 20;
 
@@ -147,7 +147,7 @@ impl Nearest {
                 Err(error) if error.kind() == ErrorKind::LimitExceeded => return Ok(None),
                 other => other?,
             };
-            if told && !are_apart(near, &mut hits, k) {
+            if told && !self.settle(near, &mut hits, k).await? {
                 told = false;
                 continue;
             }
@@ -172,6 +172,37 @@ impl Nearest {
             }
             most = (most * 4).min(WINDOW);
         }
+    }
+
+    /// Sorts hits by the scores that the server told, and scores those again, from their vectors, whose order that leaves in doubt
+    /// among the first `k`. `false` where all are to be: too many are, or one is no longer what the search saw.
+    async fn settle(&self, near: &NearQuery, hits: &mut [Hit], k: usize) -> Result<bool> {
+        hits.sort_unstable_by(|a, b| b.2.total_cmp(&a.2));
+        if hits.iter().any(|hit| !hit.2.is_finite()) {
+            return Ok(false);
+        }
+        let doubtful = in_doubt(near, hits, k);
+        if doubtful.is_empty() {
+            return Ok(true);
+        }
+        if doubtful.len() * 4 > hits.len() || doubtful.last().is_some_and(|last| last + 1 == hits.len()) {
+            return Ok(false);
+        }
+        let ids: Vec<Id> = doubtful.iter().map(|at| hits[*at].0.clone()).collect();
+        let mut found = self.inner.by_ids(&self.shape, &ids, &[near.column]).await?;
+        if found.len() != ids.len() {
+            return Ok(false);
+        }
+        for (row, at) in doubtful.into_iter().enumerate() {
+            let hit = &mut hits[at];
+            let Some(Value::Vector(vector)) = found.row_mut(row).first() else { return Ok(false) };
+            let now = score(near, vector);
+            if found.versions[row] != hit.1 || (now - hit.2).abs() > slack(near, now) {
+                return Ok(false);
+            }
+            hit.2 = now;
+        }
+        Ok(true)
     }
 
     /// One search by the server for so many; `told`: with the scores that it tells, instead of those of the vectors it returns.
@@ -266,10 +297,22 @@ impl Nearest {
     }
 }
 
-/// Sorts hits, and says whether the server's scores leave no doubt of which are the first `k`, and in which order.
-fn are_apart(near: &NearQuery, hits: &mut [Hit], k: usize) -> bool {
-    hits.sort_unstable_by(|a, b| b.2.total_cmp(&a.2));
-    hits.iter().all(|hit| hit.2.is_finite()) && hits.windows(2).take(k).all(|two| two[0].2 - two[1].2 > slack(near, two[0].2))
+/// The places of hits, best first, whose scores are too close to that of a neighbour, in runs that begin among the first `k`.
+fn in_doubt(near: &NearQuery, hits: &[Hit], k: usize) -> Vec<usize> {
+    let is_close = |at: usize| hits.get(at + 1).is_some_and(|next| hits[at].2 - next.2 <= slack(near, hits[at].2));
+    let mut doubtful = Vec::new();
+    let mut first = 0;
+    while first < k.min(hits.len()) {
+        let mut last = first;
+        while is_close(last) {
+            last += 1;
+        }
+        if last > first {
+            doubtful.extend(first..=last);
+        }
+        first = last + 1;
+    }
+    doubtful
 }
 
 /// How far a score of the server may be off, by the rounding of 32 bits.
