@@ -9,7 +9,6 @@ mod api;
 mod codec;
 mod config;
 mod document;
-mod doubt;
 mod driver;
 mod ensure;
 mod fields;

@@ -11,11 +11,11 @@ use std::cmp::Ordering;
 use serde_json::json;
 
 use super::document::{field, is_approximate, source_of};
-use super::doubt::{BLUR, blur_of_cosines, in_doubt};
 use super::driver::Shared;
 use super::fields::Origin;
 use super::query::{every, exists, of_ids};
 use super::search::matching;
+use crate::backends::doubt::in_doubt;
 use crate::driver::{self, NearQuery, Page, SubQuery};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, Part};
@@ -29,6 +29,9 @@ const FEW: usize = 100;
 const WALK: usize = 1_000;
 /// Candidates a shard keeps while it walks a graph, when the entity does not say.
 const CANDIDATES: usize = 200;
+
+/// Two scores of the server this close, relative to their size, may be in the wrong order.
+const BLUR: f64 = 1e-5;
 
 /// A row found, with its score as `docs/semantics.md` defines it.
 struct Scored {
@@ -174,6 +177,12 @@ fn by_told_cosine(part: &Part, query: &SubQuery, origin: Origin, hit: super::api
     let score = (hit.score.unwrap_or_default() * 2.0 - 1.0).clamp(-1.0, 1.0) + 0.0;
     let row = origin.row(part, &query.columns, hit)?;
     Ok(row.map(|row| Scored { id: row.id, version: row.version, score, values: row.values }))
+}
+
+/// How far apart two scores of cosines have to be for their order to be believed: the server adds up in 32 bits, and its error
+/// grows with the vectors' length at worst. Of 384 numbers it was off by 1.2e-7 at most among 2,400 scores.
+fn blur_of_cosines(length: usize) -> f64 {
+    1e-6 * (length as f64 / 384.0).max(1.0)
 }
 
 /// How many candidates each shard keeps for a search.

@@ -18,6 +18,7 @@ use super::proto::{KeyValuePair, PlaceholderGroup, PlaceholderValue, Search, Sea
 use super::read::{WINDOW, Walk, condition};
 use super::rows::{Fields, garbled};
 use super::shape::{Collection, Method, Shape, length, metric_name, value_field};
+use crate::backends::doubt::in_doubt;
 use crate::driver::{NearQuery, Page, PageStream, Reply, SubQuery};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::VERSION_COLUMN;
@@ -181,12 +182,11 @@ impl Nearest {
         if hits.iter().any(|hit| !hit.2.is_finite()) {
             return Ok(false);
         }
-        let doubtful = in_doubt(near, hits, k);
+        let scores: Vec<f64> = hits.iter().map(|hit| hit.2).collect();
+        // The slack of cosines, which alone are told, is the same for every score.
+        let Some(doubtful) = in_doubt(&scores, k, hits.len(), slack(near, 1.0)) else { return Ok(false) };
         if doubtful.is_empty() {
             return Ok(true);
-        }
-        if doubtful.len() * 4 > hits.len() || doubtful.last().is_some_and(|last| last + 1 == hits.len()) {
-            return Ok(false);
         }
         let ids: Vec<Id> = doubtful.iter().map(|at| hits[*at].0.clone()).collect();
         let mut found = self.inner.by_ids(&self.shape, &ids, &[near.column]).await?;
@@ -295,24 +295,6 @@ impl Nearest {
         page.scores = page.ids.iter().map(|id| scores.get(id.as_str()).copied().unwrap_or(f64::NEG_INFINITY)).collect();
         Ok(Some(page))
     }
-}
-
-/// The places of hits, best first, whose scores are too close to that of a neighbour, in runs that begin among the first `k`.
-fn in_doubt(near: &NearQuery, hits: &[Hit], k: usize) -> Vec<usize> {
-    let is_close = |at: usize| hits.get(at + 1).is_some_and(|next| hits[at].2 - next.2 <= slack(near, hits[at].2));
-    let mut doubtful = Vec::new();
-    let mut first = 0;
-    while first < k.min(hits.len()) {
-        let mut last = first;
-        while is_close(last) {
-            last += 1;
-        }
-        if last > first {
-            doubtful.extend(first..=last);
-        }
-        first = last + 1;
-    }
-    doubtful
 }
 
 /// How far a score of the server may be off, by the rounding of 32 bits.

@@ -1,13 +1,4 @@
-//! Whose place the server's 32-bit scores leave in doubt.
-
-/// Two scores of the server this close, relative to their size, may be in the wrong order.
-pub(super) const BLUR: f64 = 1e-5;
-
-/// How far apart two scores of cosines have to be for their order to be believed: the server adds up in 32 bits, and its error
-/// grows with the vectors' length at worst. Of 384 numbers it was off by 1.2e-7 at most among 2,400 scores.
-pub(super) fn blur_of_cosines(length: usize) -> f64 {
-    1e-6 * (length as f64 / 384.0).max(1.0)
-}
+//! Whose place a server's 32-bit scores leave in doubt.
 
 /// The places among hits, best first, that are in doubt as far as the first `k` are concerned: runs of scores each no farther
 /// than `blur` from the next that begin among the first `k`.
@@ -44,7 +35,12 @@ mod tests {
     fn scores(close: &[usize]) -> Vec<f64> {
         let mut score = 0.9;
         let fall = |at: usize| if close.contains(&at) { 4e-6 } else { 1e-3 };
-        (0..20).map(|at| { score -= fall(at); score }).collect()
+        (0..20)
+            .map(|at| {
+                score -= fall(at);
+                score
+            })
+            .collect()
     }
 
     #[test]
