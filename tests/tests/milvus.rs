@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use heavenbase::ErrorKind;
-use heavenbase::backends::milvus::MilvusDriver;
+use heavenbase::backends::milvus::{Consistency, MilvusDriver};
 use heavenbase::backends::{Connect, Milvus};
 use heavenbase::capability::Placement;
 use heavenbase::driver::{Aggregate, AggregateFunction, Driver, Group, Measure, NearQuery, Position, SubQuery, WriteBatch, WriteMode};
@@ -370,6 +370,55 @@ fn told(
     let entity = EntitySchema { options: Box::leak(options.into_boxed_slice()), ..Spec::entity("thing", specs) };
     let binding = Binding { name: "main", kind: "milvus", driver: driver.clone() };
     Ok(Routing::new(Box::leak(Box::new(entity)), space, "main", &[binding])?.parts[0].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_is_decided_on_the_last_write_whatever_reads_are_content_with() -> Outcome {
+    for (server, address) in servers() {
+        let driver = Milvus::url(address).consistency(Consistency::Eventually).connect().await?;
+        let part = told(
+            &driver,
+            &namespace(),
+            &[number("first"), number("second"), vector("near", 2, Metric::L2)],
+            &[("consistency", "eventually")],
+        )?;
+        driver.ensure(&part).await?;
+        let place = || Value::Vector([1.0, 0.0].into());
+        let patch = |version, column, value| {
+            let ids = (0..20).map(|n| Id::from(format!("{n:02}"))).collect();
+            let batch = WriteBatch {
+                mode: WriteMode::Patch,
+                version,
+                ids,
+                columns: vec![column],
+                values: vec![Value::Int(value); 20],
+                expected: vec![version - 1; 20],
+            };
+            Arc::new(batch)
+        };
+        let rows = (0..20).map(|n| (Id::from(format!("{n:02}")), vec![Value::Int(0), Value::Int(0), place()])).collect();
+        driver.write(&part, upsert(1, rows, 3)).await?;
+        for round in 0..10 {
+            for (version, column) in [(2 * round + 2, 0), (2 * round + 3, 1)] {
+                let report = driver.write(&part, patch(version, column, round)).await?;
+                assert!(report.stale.is_empty() && report.missing.is_empty(), "{server}, version {version}: {report:?}");
+            }
+        }
+        let stale = driver.write(&part, patch(21, 0, 77)).await?;
+        assert_eq!(stale.stale.len(), 20, "{server}: the version is there already");
+        let start = Instant::now();
+        // Reads see it when they do.
+        loop {
+            let found = collect(&driver, &part, SubQuery { columns: vec![0, 1], ..SubQuery::default() }).await?;
+            if found.len() == 20 && found.values.iter().all(|value| *value == Value::Int(9)) && found.versions.iter().all(|v| *v == 21) {
+                break;
+            }
+            assert!(start.elapsed() < Duration::from_secs(30), "{server}: {found:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        driver.drop_part(&part).await?;
+    }
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

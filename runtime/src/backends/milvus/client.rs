@@ -8,7 +8,7 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use tonic_prost::ProstCodec;
 
-use super::config::Milvus;
+use super::config::{Consistency, Milvus};
 use super::proto::{self, Answer};
 use crate::error::{Error, ErrorKind, Result, Status};
 
@@ -23,7 +23,7 @@ pub(super) struct Client {
     channel: Channel,
     authorization: Option<MetadataValue<Ascii>>,
     database: String,
-    consistency: i32,
+    consistency: Consistency,
     timeout: Duration,
     retries: u32,
 }
@@ -74,7 +74,7 @@ impl Client {
             channel: endpoint.connect_lazy(),
             authorization: authorization.transpose()?,
             database: config.database.clone(),
-            consistency: config.consistency.level(),
+            consistency: config.consistency,
             timeout: config.timeout,
             retries: config.retries,
         })
@@ -86,7 +86,7 @@ impl Client {
     }
 
     /// The consistency that reads ask for.
-    pub(super) fn consistency(&self) -> i32 {
+    pub(super) fn consistency(&self) -> Consistency {
         self.consistency
     }
 

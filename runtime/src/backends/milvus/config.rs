@@ -8,8 +8,8 @@ pub enum Consistency {
     /// Every write that was acknowledged before, by anybody. The server lets a read wait for its next time tick.
     #[default]
     Strong,
-    /// Writes as of some seconds ago. A row just written may be missing from reads, and the guard by version may be
-    /// decided on an old one: for parts that are only read.
+    /// Writes as of some seconds ago: a row just written may be missing from reads. What a write is decided on is always read
+    /// as [`Strong`](Consistency::Strong).
     Bounded,
     /// Whatever is there. As `Bounded`, without a bound.
     Eventually,

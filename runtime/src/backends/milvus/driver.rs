@@ -21,7 +21,7 @@ use crate::schema::{Naming, Part};
 use crate::types::{Id, Value};
 
 /// Fewer rows than this are compared here: they are read as fast as they are searched.
-const AMONG: usize = 256;
+const AMONG: usize = 64;
 
 /// The writers of one part, who take turns.
 type Turn = Arc<tokio::sync::Mutex<()>>;
@@ -133,7 +133,8 @@ impl Driver for MilvusDriver {
     }
 
     fn fetch<'a>(&'a self, part: &'a Arc<Part>, ids: &'a [Id], columns: &'a [usize]) -> Reply<'a, Page> {
-        Self::named(part, async move { self.inner.by_ids(&Shape::of(part), ids, columns).await })
+        Self::named(part, async move { let shape = Shape::of(part);
+            self.inner.by_ids(&shape, ids, columns, self.inner.usual(&shape)).await })
     }
 
     fn plan(&self, part: &Part, wanted: &SubQuery) -> Pushdown {

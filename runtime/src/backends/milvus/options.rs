@@ -40,9 +40,9 @@ fn level(value: &str) -> Option<Consistency> {
     }
 }
 
-/// What reads of a part are sure to see, on the wire; what the connection says, where the entity says nothing.
-pub(super) fn consistency(part: &Part, usual: i32) -> i32 {
-    part.option(CONSISTENCY).and_then(level).map_or(usual, Consistency::level)
+/// What the entity says that reads of a part are sure to see.
+pub(super) fn consistency(part: &Part) -> Option<Consistency> {
+    part.option(CONSISTENCY).and_then(level)
 }
 
 /// The column by which rows are spread.

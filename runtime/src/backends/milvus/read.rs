@@ -40,18 +40,18 @@ pub(super) fn condition(part: &Part, filter: &Filter, ids: Option<&[Id]>) -> Res
 }
 
 impl Inner {
-    async fn query(&self, shape: &Shape, expr: String, output_fields: Vec<String>, limit: Option<usize>) -> Result<Fields> {
-        let consistency = options::consistency(&shape.part, self.client.consistency());
-        self.query_at(shape, expr, output_fields, limit, consistency).await
+    /// What reads of a part are sure to see.
+    pub(super) fn usual(&self, shape: &Shape) -> Consistency {
+        options::consistency(&shape.part).unwrap_or_else(|| self.client.consistency())
     }
 
-    async fn query_at(
+    async fn query(
         &self,
         shape: &Shape,
         expr: String,
         output_fields: Vec<String>,
         limit: Option<usize>,
-        consistency_level: i32,
+        consistency: Consistency,
     ) -> Result<Fields> {
         let mut query_params = Vec::new();
         if let Some(limit) = limit {
@@ -66,16 +66,23 @@ impl Inner {
             expr,
             output_fields,
             query_params,
-            consistency_level,
+            consistency_level: consistency.level(),
         };
         let answer: QueryResults = self.client.read("Query", request).await?;
         Fields::new(answer.fields_data, None)
     }
 
     /// At most so many rows that satisfy a condition, those with the least ids, in their order.
-    pub(super) async fn least(&self, shape: &Shape, condition: &Expression, columns: &[usize], limit: usize) -> Result<Page> {
+    pub(super) async fn least(
+        &self,
+        shape: &Shape,
+        condition: &Expression,
+        columns: &[usize],
+        limit: usize,
+        consistency: Consistency,
+    ) -> Result<Page> {
         let Some(expr) = condition.text() else { return Ok(Page::new(columns.len())) };
-        let fields = self.query(shape, expr, shape.output(columns), Some(limit)).await?;
+        let fields = self.query(shape, expr, shape.output(columns), Some(limit), consistency).await?;
         let page = fields.into_page(shape, columns)?;
         // A page that is not full holds all there is, in whatever order; a full one must hold the least ids.
         if page.ids.is_sorted() {
@@ -90,7 +97,7 @@ impl Inner {
     }
 
     /// Rows by id, in the order asked for, absent ones left out.
-    pub(super) async fn by_ids(&self, shape: &Shape, ids: &[Id], columns: &[usize]) -> Result<Page> {
+    pub(super) async fn by_ids(&self, shape: &Shape, ids: &[Id], columns: &[usize], consistency: Consistency) -> Result<Page> {
         let mut found = Page::new(columns.len());
         for chunk in ids.chunks(MAX_IDS) {
             let mut left: Vec<Id> = chunk.to_vec();
@@ -98,7 +105,7 @@ impl Inner {
             while !left.is_empty() {
                 let mut limit = left.len();
                 let page = loop {
-                    match self.least(shape, &expression::of_ids(&left), columns, limit).await {
+                    match self.least(shape, &expression::of_ids(&left), columns, limit, consistency).await {
                         Err(error) if error.kind() == ErrorKind::LimitExceeded && limit > 1 => limit /= 2,
                         other => break other?,
                     }
@@ -119,13 +126,13 @@ impl Inner {
     /// How many rows satisfy a condition.
     pub(super) async fn count(&self, shape: &Shape, condition: &Expression) -> Result<i64> {
         let Some(expr) = condition.text() else { return Ok(0) };
-        self.query(shape, expr, vec![COUNT.to_owned()], None).await?.count()
+        self.query(shape, expr, vec![COUNT.to_owned()], None, self.usual(shape)).await?.count()
     }
 
     /// How many rows satisfied a condition a short while ago: the last writes may be missing, and are not waited for.
     pub(super) async fn roughly(&self, shape: &Shape, condition: &Expression) -> Result<i64> {
         let Some(expr) = condition.text() else { return Ok(0) };
-        self.query_at(shape, expr, vec![COUNT.to_owned()], None, Consistency::Eventually.level()).await?.count()
+        self.query(shape, expr, vec![COUNT.to_owned()], None, Consistency::Eventually).await?.count()
     }
 }
 
@@ -172,7 +179,7 @@ impl Walk {
             let position = self.after.as_ref().map_or(Expression::Always, |(id, included)| expression::after(id, *included));
             let condition = self.condition.clone().and(position);
             let limit = self.page.min(self.left.saturating_add(self.skip)).min(WINDOW);
-            let page = match self.inner.least(&self.shape, &condition, &self.columns, limit).await {
+            let page = match self.inner.least(&self.shape, &condition, &self.columns, limit, self.inner.usual(&self.shape)).await {
                 Err(error) if error.kind() == ErrorKind::LimitExceeded && limit > 1 => {
                     self.page = limit / 2;
                     self.most = self.page;

@@ -12,7 +12,6 @@ use futures_util::future::{Either, select};
 use prost::Message;
 
 use super::driver::Inner;
-use super::options;
 use super::expression::{self, Expression};
 use super::proto::{KeyValuePair, PlaceholderGroup, PlaceholderValue, Search, SearchResults, data_type};
 use super::read::{WINDOW, Walk, condition};
@@ -189,7 +188,7 @@ impl Nearest {
             return Ok(true);
         }
         let ids: Vec<Id> = doubtful.iter().map(|at| hits[*at].0.clone()).collect();
-        let mut found = self.inner.by_ids(&self.shape, &ids, &[near.column]).await?;
+        let mut found = self.inner.by_ids(&self.shape, &ids, &[near.column], self.inner.usual(&self.shape)).await?;
         if found.len() != ids.len() {
             return Ok(false);
         }
@@ -229,7 +228,7 @@ impl Nearest {
                 KeyValuePair::new("offset", 0),
             ],
             nq: 1,
-            consistency_level: options::consistency(&self.shape.part, self.inner.client.consistency()),
+            consistency_level: self.inner.usual(&self.shape).level(),
         };
         let answer: SearchResults = self.inner.client.read("Search", request).await?;
         let Some(results) = answer.results else { return Ok(Vec::new()) };
@@ -285,7 +284,7 @@ impl Nearest {
             return Ok(Some(page));
         }
         let ids: Vec<Id> = hits.iter().map(|hit| hit.0.clone()).collect();
-        let mut page = self.inner.by_ids(&self.shape, &ids, &self.query.columns).await?;
+        let mut page = self.inner.by_ids(&self.shape, &ids, &self.query.columns, self.inner.usual(&self.shape)).await?;
         let same = page.len() == hits.len() && page.versions.iter().zip(hits).all(|(version, hit)| *version == hit.1);
         if !same && strict {
             return Ok(None);

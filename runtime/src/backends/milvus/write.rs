@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::config::Consistency;
 use super::driver::Inner;
 use super::expression::{self, Expression};
 use super::proto::{Delete, Mutation, Upsert};
@@ -29,7 +30,8 @@ impl Inner {
         let everything: Vec<usize> = (0..shape.part.columns.len()).collect();
         let uniques = !shape.part.unique_groups().is_empty();
         let whole = batch.mode == WriteMode::Patch;
-        let stored = self.by_ids(shape, &batch.ids, if whole { &everything } else { &[] }).await?;
+        // Whatever other reads are content with: this one decides.
+        let stored = self.by_ids(shape, &batch.ids, if whole { &everything } else { &[] }, Consistency::Strong).await?;
         let place: HashMap<&str, usize> = stored.ids.iter().enumerate().map(|(i, id)| (id.as_str(), i)).collect();
         let mut report = WriteReport::default();
         let mut rows = Vec::new();
@@ -106,7 +108,7 @@ impl Inner {
                 db_name: self.client.database(),
                 collection_name: collection.name.clone(),
                 expr: expr.clone(),
-                consistency_level: super::options::consistency(&shape.part, self.client.consistency()),
+                consistency_level: Consistency::Strong.level(),
             };
             let _: Mutation = self.client.change("Delete", request).await?;
         }
@@ -143,7 +145,7 @@ impl Inner {
             for chunk in wanted.chunks(50) {
                 let condition = super::read::condition(&shape.part, &Filter::Or(chunk.to_vec()), None)
                     .map_err(|_| Error::new(ErrorKind::InvalidValue, "a unique value is too long to be compared on Milvus").at_field(names.join(", ")))?;
-                let found: Page = self.least(shape, &condition, &[], rows.len() + chunk.len() + 1).await?;
+                let found: Page = self.least(shape, &condition, &[], rows.len() + chunk.len() + 1, Consistency::Strong).await?;
                 if found.ids.iter().any(|id| !written.contains(id.as_str())) {
                     return Err(violated());
                 }
