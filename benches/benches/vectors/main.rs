@@ -115,14 +115,14 @@ async fn main() -> Result<(), Failed> {
     }
     if wanted("hybrid", &subjects) {
         if let Some(url) = &pg {
-            PgHybrid::measure("pgvector", &rows, InPg { main: PgVector::url(url) }).await?;
+            PgHybrid::measure("pgvector", None, &rows, InPg { main: PgVector::url(url) }).await?;
         }
         if let Some(url) = &es {
-            ElasticHybrid::measure("elasticsearch", &rows, InElastic { main: elastic(url) }).await?;
+            ElasticHybrid::measure("elasticsearch", Some(url), &rows, InElastic { main: elastic(url) }).await?;
         }
         if let (Some(pg), Some(es)) = (&pg, &es) {
             let across = Across { words: elastic(es), vectors: PgVector::url(pg) };
-            AcrossHybrid::measure("elasticsearch and pgvector", &rows, across).await?;
+            AcrossHybrid::measure("elasticsearch and pgvector", None, &rows, across).await?;
         }
     }
     Ok(())

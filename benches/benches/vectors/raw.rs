@@ -71,6 +71,13 @@ impl Client {
         }
     }
 
+    /// The ids of the texts that hold all words, best first by the server's own score, with it.
+    pub async fn matching(&self, words: &str, k: usize) -> Result<Vec<(String, f64)>, Failed> {
+        let Client::Elastic { http, url } = self else { return Err("texts are searched on Elasticsearch alone".into()) };
+        let query = json!({ "match": { "w.gloss": { "query": words, "operator": "and" } } });
+        elastic(http, url, json!({ "size": k, "query": query, "_source": false, "track_total_hits": false })).await
+    }
+
     /// The ids of the nearest rows, with their scores.
     pub async fn nearest(&self, target: &[f32], k: usize, among: Among<'_>) -> Result<Vec<(String, f64)>, Failed> {
         match self {
@@ -97,10 +104,7 @@ impl Client {
                     Among::Below(below) => knn["filter"] = json!({ "range": { "f.rank": { "lt": below } } }),
                     Among::Ids(ids) => knn["filter"] = json!({ "ids": { "values": ids } }),
                 }
-                let body = json!({ "size": k, "knn": knn, "_source": false, "track_total_hits": false });
-                let answer = post(http, url, body).await?;
-                let hits = answer["hits"]["hits"].as_array().ok_or("no hits")?;
-                Ok(hits.iter().filter_map(|hit| Some((hit["_id"].as_str()?.to_owned(), hit["_score"].as_f64()?))).collect())
+                elastic(http, url, json!({ "size": k, "knn": knn, "_source": false, "track_total_hits": false })).await
             }
             Client::Milvus(collection) => collection.nearest(target, k, among).await,
             Client::Chroma { http, url } => {
@@ -118,6 +122,12 @@ impl Client {
             }
         }
     }
+}
+
+async fn elastic(http: &reqwest::Client, url: &str, body: Answer) -> Result<Vec<(String, f64)>, Failed> {
+    let answer = post(http, url, body).await?;
+    let hits = answer["hits"]["hits"].as_array().ok_or("no hits")?;
+    Ok(hits.iter().filter_map(|hit| Some((hit["_id"].as_str()?.to_owned(), hit["_score"].as_f64()?))).collect())
 }
 
 async fn post(http: &reqwest::Client, url: &str, body: Answer) -> Result<Answer, Failed> {
