@@ -190,6 +190,41 @@ async fn a_copy_is_searched_by_its_handle_and_rebuilt_from_the_truth() -> Result
     Ok(())
 }
 
+/// The side holds nothing but a copy.
+#[derive(Entity, Clone, Debug, PartialEq)]
+#[entity(layout = Two)]
+struct Copied {
+    object_id: Id,
+    #[store(to = "main")]
+    #[store(to = "side", copy)]
+    title: String,
+}
+
+fn copied(n: i64, title: &str) -> Copied {
+    Copied { object_id: Id::from(format!("c{n:05}")), title: title.to_owned() }
+}
+
+#[tokio::test]
+async fn a_rebuild_leaves_what_a_faster_writer_wrote_meanwhile() -> Result<()> {
+    let (ws, _, side) = open().await?;
+    ws.register::<Copied>().await?;
+    ws.upsert_many(&(0..10).map(|n| copied(n, "before")).collect::<Vec<_>>()).await?;
+    // The rebuild has read the truth, and waits for what the side has, when a writer comes.
+    side.delay_millis.store(300, Ordering::SeqCst);
+    let rebuilt = tokio::spawn({
+        let ws = ws.clone();
+        async move { ws.rebuild::<Copied>("side", |_| {}).await }
+    });
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    side.delay_millis.store(0, Ordering::SeqCst);
+    ws.upsert(&copied(4, "after")).await?;
+    assert!(!rebuilt.is_finished(), "the writer was faster");
+    assert_eq!(rebuilt.await.expect("it ends")?, 10);
+    assert!(ws.audit::<Copied>().await?.is_clean(), "{:?}", ws.audit::<Copied>().await?);
+    assert_eq!(ws.query::<Copied>().filter(Copied::TITLE.on(Two::SIDE).eq("after")).ids().await?, [Id::from("c00004")]);
+    Ok(())
+}
+
 #[tokio::test]
 async fn pages_concatenate_and_cursors_are_checked() -> Result<()> {
     let (ws, ..) = open().await?;

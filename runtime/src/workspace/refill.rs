@@ -108,6 +108,7 @@ impl<L: Layout> Workspace<L> {
         let rows = IdLookup::new(&there.ids);
         let mut known = registered.vectors_in(&there, &derived.columns);
         let (mut whole, mut among): (BTreeMap<(Option<i64>, i64), Vec<Again>>, Vec<Again>) = Default::default();
+        let mut ahead: Vec<(i64, Again)> = Vec::new();
         for (at, values) in true_rows(registered, derived, &truth, &owner, &mut known).await? {
             let (id, version) = (owner.ids[at].clone(), owner.versions[at]);
             let stored = rows.row(&id).map(|row| (there.versions[row], there.row(row)));
@@ -116,13 +117,17 @@ impl<L: Layout> Workspace<L> {
                 Some((found, cells)) if found == version && cells.iter().zip(&again.values).all(|(a, b)| equal(a, b)) => {
                     right.insert(again.id);
                 }
+                Some((found, _)) if derived.whole && found > version => ahead.push((found, again)),
                 // The guard lets nothing through that is not newer: such a row makes room first.
-                Some((found, _)) if derived.whole && found >= version => whole.entry((Some(found), version)).or_default().push(again),
+                Some((found, _)) if derived.whole && found == version => whole.entry((Some(found), version)).or_default().push(again),
                 _ if derived.whole => whole.entry((None, version)).or_default().push(again),
                 Some((found, _)) if found == version => among.push(again),
                 // The part's other columns are lost, or not there yet.
                 _ => {}
             }
+        }
+        for (found, again) in still(target, ahead).await? {
+            whole.entry((Some(found), again.version)).or_default().push(again);
         }
         let columns = &columns;
         let writes = whole.into_iter().map(|((in_the_way, version), rows)| async move {
@@ -182,6 +187,18 @@ impl<L: Layout> Workspace<L> {
         right.extend(rows.iter().map(|row| row.id.clone()));
         Ok(())
     }
+}
+
+/// Those of the rows, each with the newer version that a part has of it, that the owner still has as they were read. Of the others a
+/// writer was faster, who comes to the owner first: what the part has is theirs.
+async fn still(target: &Target, ahead: Vec<(i64, Again)>) -> Result<Vec<(i64, Again)>> {
+    if ahead.is_empty() {
+        return Ok(ahead);
+    }
+    let ids: Vec<Id> = ahead.iter().map(|(_, again)| again.id.clone()).collect();
+    let owner = fetch(target, Target::OWNER, &ids, &[]).await?;
+    let rows = IdLookup::new(&owner.ids);
+    Ok(ahead.into_iter().filter(|(_, again)| rows.row(&again.id).is_some_and(|row| owner.versions[row] == again.version)).collect())
 }
 
 /// Writes rows of a part that holds nothing of its own, in the version that the owner has: no other part is touched, and a
