@@ -1,7 +1,8 @@
 //! Memory that can be slow, that can fail, and that remembers what it was asked: for tests of the workspace.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use heavenbase::backends::{Connect, InMem};
@@ -21,11 +22,18 @@ pub struct Controls {
     pub delay_millis: AtomicU64,
     /// Whether writes fail.
     pub refuse_writes: AtomicBool,
+    /// Rows whose values cannot be read, until they are written again.
+    pub damaged: Mutex<HashSet<String>>,
     /// Requests so far, writes included.
     pub requests: AtomicU64,
 }
 
 impl Controls {
+    /// The rows that cannot be read.
+    pub fn damaged(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The requests since the last time this was called.
     pub fn taken(&self) -> u64 {
         self.requests.swap(0, Ordering::SeqCst)
@@ -102,6 +110,7 @@ impl Driver for InstrumentedDriver {
             if self.controls.refuse_writes.load(Ordering::SeqCst) {
                 return Err(Error::new(ErrorKind::Unavailable, "refused by the test"));
             }
+            self.controls.damaged().retain(|damaged| !batch.ids.iter().any(|id| id.as_str() == damaged));
             self.inner.write(part, batch).await
         })
     }
@@ -109,6 +118,9 @@ impl Driver for InstrumentedDriver {
     fn fetch<'a>(&'a self, part: &'a Arc<Part>, ids: &'a [Id], columns: &'a [usize]) -> Reply<'a, Page> {
         Reply::later(async move {
             asked(&self.controls).await;
+            if !columns.is_empty() && ids.iter().any(|id| self.controls.damaged().contains(id.as_str())) {
+                return Err(Error::new(ErrorKind::Corrupt, "damaged by the test"));
+            }
             self.inner.fetch(part, ids, columns).await
         })
     }

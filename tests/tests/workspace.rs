@@ -226,6 +226,32 @@ async fn a_rebuild_leaves_what_a_faster_writer_wrote_meanwhile() -> Result<()> {
 }
 
 #[tokio::test]
+async fn damaged_rows_of_a_copy_are_found_and_made_again() -> Result<()> {
+    let (ws, main, side) = open().await?;
+    ws.register::<Copied>().await?;
+    ws.upsert_many(&(0..1500).map(|n| copied(n, "title")).collect::<Vec<_>>()).await?;
+    side.damaged().extend(["c00007", "c00008", "c01300"].map(str::to_owned));
+    let findings = ws.audit::<Copied>().await?.findings;
+    let found: Vec<_> = findings.iter().map(|f| (f.kind, f.backend.as_str(), f.id.as_str())).collect();
+    assert_eq!(found, ["c00007", "c00008", "c01300"].map(|id| (FindingKind::Unreadable, "side", id)));
+    let repaired = ws.repair::<Copied>(Repair::default()).await?;
+    assert_eq!((repaired.mended, repaired.left), (findings, Vec::new()));
+    assert!(ws.audit::<Copied>().await?.is_clean());
+    side.damaged().extend(["c00000".to_owned(), "c01499".to_owned()]);
+    assert_eq!(ws.rebuild::<Copied>("side", |_| {}).await?, 1500);
+    assert!(ws.audit::<Copied>().await?.is_clean());
+
+    // The truth is nowhere else: it is left, and so is what follows from it.
+    main.damaged().insert("c00003".to_owned());
+    side.damaged().insert("c00004".to_owned());
+    let repaired = ws.repair::<Copied>(Repair::default()).await?;
+    let ids = |findings: &[heavenbase::workspace::Finding]| findings.iter().map(|f| f.id.to_string()).collect::<Vec<_>>();
+    assert_eq!((ids(&repaired.mended), ids(&repaired.left)), (vec!["c00004".to_owned()], vec!["c00003".to_owned()]));
+    assert_eq!(repaired.left[0].backend, "main");
+    Ok(())
+}
+
+#[tokio::test]
 async fn pages_concatenate_and_cursors_are_checked() -> Result<()> {
     let (ws, ..) = open().await?;
     ws.upsert_many(&(0..25).map(|n| Item { rank: n % 4, ..item(n) }).collect::<Vec<_>>()).await?;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::Registered;
-use super::chunks::{Truth, fetch, next_page};
+use super::chunks::{Truth, fetch, next_page, readable};
 use super::refill::{Derived, Follows};
 use crate::driver::{IdLookup, Page};
 use crate::error::Result;
@@ -28,7 +28,7 @@ pub enum FindingKind {
     StaleEmbedding,
     /// Another row holds the same unique values.
     NotUnique,
-    /// What is stored cannot be read.
+    /// What is stored cannot be read: it is no value of its field. Found in copies and embeddings and in what they follow from.
     Unreadable,
 }
 
@@ -159,10 +159,19 @@ async fn compare_part(registered: &Registered, derived: &Derived, owner: &Page, 
     let compared: Vec<(usize, Follows)> =
         derived.columns.iter().copied().filter(|(_, follows)| !matches!(follows, Follows::Vector(_))).collect();
     let columns: Vec<usize> = compared.iter().map(|(column, _)| *column).collect();
-    let page = fetch(target, part, &owner.ids, &columns).await?;
+    let (page, damaged) = readable(target, part, &owner.ids, &columns).await?;
     let rows = IdLookup::new(&page.ids);
+    let unreadable: HashSet<&Id> = damaged.iter().collect();
     let truth = if compared.is_empty() { None } else { Some(Truth::read(target, &derived.sources(registered), &owner.ids).await?) };
-    for (at, id) in owner.ids.iter().enumerate() {
+    let sources = truth.iter().flat_map(|truth| truth.damaged.iter().cloned());
+    for (part, id) in damaged.iter().map(|id| (part, id.clone())).chain(sources) {
+        let damage = finding(target, part, FindingKind::Unreadable, &id);
+        // Several parts may follow from it.
+        if !findings.contains(&damage) {
+            findings.push(damage);
+        }
+    }
+    for (at, id) in owner.ids.iter().enumerate().filter(|(_, id)| !unreadable.contains(id)) {
         let Some(row) = rows.row(id) else {
             findings.push(finding(target, part, FindingKind::MissingPart, id));
             continue;

@@ -20,6 +20,24 @@ pub(super) async fn fetch(target: &Target, part: usize, ids: &[Id], columns: &[u
     Ok(all)
 }
 
+/// As [`fetch`], with the ids whose rows are there and damaged, which are looked for by halves.
+pub(super) async fn readable(target: &Target, part: usize, ids: &[Id], columns: &[usize]) -> Result<(Page, Vec<Id>)> {
+    let (mut page, mut damaged) = (Page::new(columns.len()), Vec::new());
+    let mut left = vec![ids];
+    while let Some(ids) = left.pop() {
+        match fetch(target, part, ids, columns).await {
+            Ok(found) => page.append(found),
+            Err(error) if error.kind() == ErrorKind::Corrupt && ids.len() > 1 => {
+                let (first, second) = ids.split_at(ids.len() / 2);
+                left.extend([second, first]);
+            }
+            Err(error) if error.kind() == ErrorKind::Corrupt => damaged.extend_from_slice(ids),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((page, damaged))
+}
+
 /// The next rows of a part in id order.
 pub(super) async fn next_page(target: &Target, part: usize, columns: Vec<usize>, after: &mut Option<Id>) -> Result<Option<Page>> {
     let position = after.take().map(|id| Position { keys: Vec::new(), id });
@@ -38,7 +56,11 @@ pub(super) async fn next_page(target: &Target, part: usize, columns: Vec<usize>,
 }
 
 /// The true values of some fields of a chunk of rows.
-pub(super) struct Truth(Vec<Side>);
+pub(super) struct Truth {
+    sides: Vec<Side>,
+    /// Rows that are damaged, and the parts that have them.
+    pub(super) damaged: Vec<(usize, Id)>,
+}
 
 /// What one part says.
 struct Side {
@@ -50,7 +72,7 @@ struct Side {
 impl Truth {
     /// Reads the fields where their truth lies, each part once.
     pub(super) async fn read(target: &Target, fields: &[usize], ids: &[Id]) -> Result<Truth> {
-        let mut sides = Vec::new();
+        let (mut sides, mut unreadable) = (Vec::new(), Vec::new());
         for part in 0..target.len() {
             let (mut held, mut columns) = (Vec::new(), Vec::new());
             for field in fields {
@@ -62,22 +84,23 @@ impl Truth {
                 }
             }
             if !held.is_empty() {
-                let page = fetch(target, part, ids, &columns).await?;
+                let (page, damaged) = readable(target, part, ids, &columns).await?;
+                unreadable.extend(damaged.into_iter().map(|id| (part, id)));
                 let rows = page.ids.iter().cloned().enumerate().map(|(row, id)| (id, row)).collect();
                 sides.push(Side { fields: held, page, rows });
             }
         }
-        Ok(Truth(sides))
+        Ok(Truth { sides, damaged: unreadable })
     }
 
     /// Whether every part has the row in this version, so that what they say of it belongs together.
     pub(super) fn agrees(&self, id: &Id, version: i64) -> bool {
-        self.0.iter().all(|side| side.rows.get(id).is_some_and(|row| side.page.versions[*row] == version))
+        self.sides.iter().all(|side| side.rows.get(id).is_some_and(|row| side.page.versions[*row] == version))
     }
 
     /// The value of a field that was read.
     pub(super) fn value(&self, field: usize, id: &Id) -> &Value {
-        let side = self.0.iter().find_map(|side| {
+        let side = self.sides.iter().find_map(|side| {
             let column = side.fields.iter().position(|f| *f == field)?;
             Some(&side.page.row(*side.rows.get(id)?)[column])
         });

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::chunks::fetch;
+use super::chunks::readable;
 use super::refill::Follows;
 use super::write::check_value;
 use super::{Registered, Workspace};
@@ -195,7 +195,8 @@ impl Registered {
             if columns.is_empty() {
                 continue;
             }
-            let mut page = fetch(&self.target, part, ids, &columns).await?;
+            // What is damaged is embedded anew: writing it again heals it.
+            let (mut page, _) = readable(&self.target, part, ids, &columns).await?;
             for row in 0..page.len() {
                 note(page.row_mut(row), &mut known);
             }

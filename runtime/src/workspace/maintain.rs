@@ -136,7 +136,9 @@ impl<L: Layout> Workspace<L> {
         let way = |finding: &Finding| match finding.kind {
             FindingKind::Orphan => Way::Remove,
             FindingKind::StaleCopy | FindingKind::StaleEmbedding => Way::Refill,
-            FindingKind::MissingPart | FindingKind::VersionDisagrees if derived[part_of(finding)].whole => Way::Refill,
+            FindingKind::MissingPart | FindingKind::VersionDisagrees | FindingKind::Unreadable if derived[part_of(finding)].whole => {
+                Way::Refill
+            }
             FindingKind::MissingPart | FindingKind::VersionDisagrees if how.remove_torn_rows => Way::RemoveRow,
             _ => Way::Leave,
         };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::chunks::{Truth, fetch};
+use super::chunks::{Truth, fetch, readable};
 use super::embed::{Known, Wanted, check};
 use super::update::patch_part;
 use super::write::{blame, on_others};
@@ -104,24 +104,32 @@ impl<L: Layout> Workspace<L> {
         // The owner first: what is read after it is of its version or newer, and newer is seen.
         let owner = fetch(target, Target::OWNER, ids, &[]).await?;
         let truth = Truth::read(target, &derived.sources(registered), &owner.ids).await?;
-        let there = fetch(target, derived.part, &owner.ids, &columns).await?;
+        let (there, damaged) = readable(target, derived.part, &owner.ids, &columns).await?;
         let rows = IdLookup::new(&there.ids);
+        // Their versions may be sound; else no guard can be given, and they are left.
+        let (unread, lost) = readable(target, derived.part, &damaged, &[]).await?;
+        let versions = IdLookup::new(&unread.ids);
         let mut known = registered.vectors_in(&there, &derived.columns);
         let (mut whole, mut among): (BTreeMap<(Option<i64>, i64), Vec<Again>>, Vec<Again>) = Default::default();
         let mut ahead: Vec<(i64, Again)> = Vec::new();
         for (at, values) in true_rows(registered, derived, &truth, &owner, &mut known).await? {
             let (id, version) = (owner.ids[at].clone(), owner.versions[at]);
-            let stored = rows.row(&id).map(|row| (there.versions[row], there.row(row)));
+            let stored = match (rows.row(&id), versions.row(&id)) {
+                (Some(row), _) => Some((there.versions[row], Some(there.row(row)))),
+                (_, Some(row)) => Some((unread.versions[row], None)),
+                _ if lost.contains(&id) => continue,
+                _ => None,
+            };
             let again = Again { id, version, values };
             match stored {
-                Some((found, cells)) if found == version && cells.iter().zip(&again.values).all(|(a, b)| equal(a, b)) => {
+                Some((found, Some(cells))) if found == version && cells.iter().zip(&again.values).all(|(a, b)| equal(a, b)) => {
                     right.insert(again.id);
                 }
                 Some((found, _)) if derived.whole && found > version => ahead.push((found, again)),
                 // The guard lets nothing through that is not newer: such a row makes room first.
                 Some((found, _)) if derived.whole && found == version => whole.entry((Some(found), version)).or_default().push(again),
                 _ if derived.whole => whole.entry((None, version)).or_default().push(again),
-                Some((found, _)) if found == version => among.push(again),
+                Some((found, Some(_))) if found == version => among.push(again),
                 // The part's other columns are lost, or not there yet.
                 _ => {}
             }
