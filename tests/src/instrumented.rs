@@ -8,12 +8,16 @@ use std::time::Duration;
 use heavenbase::backends::{Connect, InMem};
 use heavenbase::capability::{Backend, Ranks, Runs, Stores, Writes};
 use heavenbase::driver::{
-    Aggregate, Description, Driver, Ensured, Group, Narrowed, Page, PageStream, Pushdown, Reply, SubQuery, WriteBatch, WriteReport,
+    Aggregate, Description, Driver, Ensured, Group, Narrowed, NearQuery, Page, PageStream, Pushdown, Reply, SearchCosts, SubQuery,
+    WriteBatch, WriteReport,
 };
 use heavenbase::filter::{Filter, Test};
 use heavenbase::schema::Part;
 use heavenbase::types::Id;
 use heavenbase::{Error, ErrorKind, Result};
+
+/// How far rough scores are off, at most.
+pub const BLUR: f64 = 1e-3;
 
 /// What a test sets and reads.
 #[derive(Debug, Default)]
@@ -24,6 +28,10 @@ pub struct Controls {
     pub refuse_writes: AtomicBool,
     /// Rows whose values cannot be read, until they are written again.
     pub damaged: Mutex<HashSet<String>>,
+    /// Whether searches may be rough: the scores are off by up to [`BLUR`] then, and the rows in their order.
+    pub rough: AtomicBool,
+    /// Rough searches so far.
+    pub rough_searches: AtomicU64,
     /// Requests so far, writes included.
     pub requests: AtomicU64,
 }
@@ -145,8 +153,26 @@ impl Driver for InstrumentedDriver {
     }
 
     fn open(&self, part: Arc<Part>, query: Arc<SubQuery>) -> Result<Box<dyn PageStream>> {
-        let inner = self.inner.open(part, query)?;
-        Ok(Box::new(SlowStream { inner, controls: self.controls.clone() }))
+        let mut rough = None;
+        let mut asked = query.clone();
+        if let Some(near) = query.near.as_ref().filter(|near| query.rough && !near.exact) {
+            self.controls.rough_searches.fetch_add(1, Ordering::SeqCst);
+            rough = Some(near.k);
+            // What ranks by rough scores finds others at the edge.
+            let near = Some(NearQuery { k: near.k + 32, ..near.clone() });
+            asked = Arc::new(SubQuery { near, page_rows: query.page_rows + 32, ..(*query).clone() });
+        }
+        let inner = self.inner.open(part, asked)?;
+        Ok(Box::new(SlowStream { inner, controls: self.controls.clone(), rough }))
+    }
+
+    fn search_costs(&self, part: &Part, near: &NearQuery) -> SearchCosts {
+        let costs = self.inner.search_costs(part, near);
+        if !self.controls.rough.load(Ordering::SeqCst) {
+            return costs;
+        }
+        // Candidates cost so much that hits are looked up instead.
+        SearchCosts { candidate: 1_000_000, rough: Some(BLUR), ..costs.indexed(0) }
     }
 
     fn estimate<'a>(&'a self, part: &'a Arc<Part>, filter: &'a Filter, cap: usize) -> Reply<'a, Option<u64>> {
@@ -187,13 +213,33 @@ impl Driver for InstrumentedDriver {
 struct SlowStream {
     inner: Box<dyn PageStream>,
     controls: Arc<Controls>,
+    /// How many hits are wanted of a rough search.
+    rough: Option<usize>,
+}
+
+/// The best `k` hits by scores that are off, each by as much every time.
+fn blurred(page: Page, k: usize) -> Page {
+    let off =
+        |id: &Id| f64::from(id.bytes().fold(7u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte))) % 1_000) / 1_000.0 - 0.5;
+    let mut hits: Vec<(f64, usize)> = page.ids.iter().zip(&page.scores).map(|(id, score)| score + off(id) * BLUR).zip(0..).collect();
+    hits.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut blurred = Page::new(0);
+    for (score, row) in hits.into_iter().take(k) {
+        blurred.push(page.ids[row].clone(), page.versions[row], []);
+        blurred.scores.push(score);
+    }
+    blurred
 }
 
 impl PageStream for SlowStream {
     fn next_page(&mut self) -> Reply<'_, Option<Page>> {
         Reply::later(async move {
             asked(&self.controls).await;
-            self.inner.next_page().await
+            let page = self.inner.next_page().await?;
+            Ok(match self.rough {
+                Some(k) => page.map(|page| blurred(page, k)),
+                None => page,
+            })
         })
     }
 }

@@ -251,6 +251,40 @@ async fn damaged_rows_of_a_copy_are_found_and_made_again() -> Result<()> {
     Ok(())
 }
 
+/// The filter lies elsewhere than the vector.
+#[derive(Entity, Clone, Debug, PartialEq)]
+#[entity(layout = Two)]
+struct Place {
+    object_id: Id,
+    #[store(to = "main", index)]
+    rank: i64,
+    #[store(to = "side", metric = "l2")]
+    at: Vector<2>,
+}
+
+#[tokio::test]
+async fn hits_whose_rough_scores_are_close_are_looked_at_again() -> Result<()> {
+    let (ws, _, side) = open().await?;
+    ws.register::<Place>().await?;
+    // Distances of 0.0002 from one to the next, five rows at each: rough scores are off by up to 0.0005.
+    let place = |n: i64| -> Result<Place> {
+        let step = (n * 7_919 % 3_000) / 5;
+        Ok(Place { object_id: Id::from(format!("p{n:05}")), rank: n % 100, at: Vector::try_from(vec![step as f32 * 0.0002, 0.0])? })
+    };
+    ws.upsert_many(&(0..3_000).map(place).collect::<Result<Vec<_>>>()?).await?;
+    let target = Vector::<2>::try_from(vec![-1.0, 0.0])?;
+    for (below, k) in [(50, 10), (80, 1), (20, 25), (95, 60)] {
+        let search = || ws.query::<Place>().filter(Place::RANK.lt(below)).near(Place::AT, &target, k).select((Place::OBJECT_ID, SCORE));
+        side.rough.store(false, Ordering::SeqCst);
+        let exact = search().all().await?;
+        side.rough.store(true, Ordering::SeqCst);
+        side.rough_searches.store(0, Ordering::SeqCst);
+        assert_eq!(search().all().await?, exact, "{k} of the ranks below {below}");
+        assert!(side.rough_searches.load(Ordering::SeqCst) > 0, "it was rough");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn pages_concatenate_and_cursors_are_checked() -> Result<()> {
     let (ws, ..) = open().await?;

@@ -3,8 +3,6 @@
 
 #[cfg(any(feature = "json", feature = "pickle", feature = "file", feature = "lance"))]
 pub(crate) mod disk;
-#[cfg(any(feature = "elasticsearch", feature = "milvus"))]
-mod doubt;
 #[cfg(any(feature = "sqlite", feature = "duckdb"))]
 pub(crate) mod embedded;
 #[cfg(feature = "_http")]

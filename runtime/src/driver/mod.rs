@@ -5,6 +5,7 @@
 //! later. Contract in `docs/decisions/0002-driver-trait.md`.
 
 mod costs;
+mod doubt;
 mod manifest;
 mod narrowed;
 mod page;
@@ -17,6 +18,9 @@ mod total;
 mod write;
 
 pub use costs::SearchCosts;
+#[cfg(any(feature = "elasticsearch", feature = "milvus"))]
+pub(crate) use doubt::few_in_doubt;
+pub(crate) use doubt::in_doubt;
 pub use manifest::{Manifest, ManifestColumn};
 pub use narrowed::Narrowed;
 pub use page::{IdLookup, Page, PageStream, PageVec};

@@ -31,6 +31,9 @@ pub struct SubQuery {
     /// Whether the caller looks at the ids alone, with no columns: versions may be anything then, which spares an index the
     /// way to its rows.
     pub ids_only: bool,
+    /// Of a search: scores within [`SearchCosts::rough`](super::SearchCosts::rough) of the true ones will do, and rows whose scores
+    /// are closer may come in any order: the caller keeps some of the rows, and looks again at those of them that matter.
+    pub rough: bool,
     /// A hint: at most so many rows, as [`estimate`](super::Driver::estimate) said.
     pub expected: Option<usize>,
 }
@@ -48,6 +51,7 @@ impl Default for SubQuery {
             near: None,
             page_rows: 1024,
             ids_only: false,
+            rough: false,
             expected: None,
         }
     }

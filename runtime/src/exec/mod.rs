@@ -6,6 +6,7 @@ mod candidates;
 mod context;
 mod ids;
 mod merge;
+mod nearest;
 mod part;
 mod rows;
 mod score;

@@ -130,6 +130,7 @@ impl PartStream {
             ids: query.ids.clone(),
             page_rows: 8192,
             ids_only: false,
+            rough: false,
             expected: None,
         };
         let mut rows = Box::pin(Self::start(context, part, purpose, gathered)).await?;

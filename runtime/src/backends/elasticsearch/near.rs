@@ -15,8 +15,7 @@ use super::driver::Shared;
 use super::fields::Origin;
 use super::query::{every, exists, of_ids};
 use super::search::matching;
-use crate::backends::doubt::in_doubt;
-use crate::driver::{self, NearQuery, Page, SubQuery};
+use crate::driver::{self, NearQuery, Page, SubQuery, few_in_doubt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, Part};
 use crate::types::{Id, Json, Metric, Value};
@@ -126,7 +125,7 @@ async fn ask(
         origin.ask(part, &query.columns, &mut body);
         let hits = shared.api.search(&part.table, &body, shared.api.http.deadline()).await?.hits.hits;
         let scores: Vec<f64> = hits.iter().map(told).collect();
-        if let Some(doubtful) = in_doubt(&scores, k, size, blur_of_cosines(near.vector.len())) {
+        if let Some(doubtful) = few_in_doubt(&scores, k, size, blur_of_cosines(near.vector.len())) {
             let rows = hits.into_iter().map(|hit| by_told_cosine(part, query, origin, hit)).collect::<Result<Option<Vec<_>>>>()?;
             // A text that may be cut is read from the document, as the vectors are.
             if let Some(mut rows) = rows

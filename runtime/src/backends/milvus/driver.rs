@@ -9,7 +9,7 @@ use super::config::Milvus;
 use super::indexed::Indexed;
 use super::proto::{Flush, Mutation};
 use super::read::{MAX_IDS, Walk, condition, counts, in_id_order, masked};
-use super::search::{MAX_K, Nearest};
+use super::search::{MAX_K, Nearest, ROUNDING};
 use super::shape::{Method, Shape};
 use super::write::MAX_BATCH;
 use super::expression;
@@ -18,7 +18,7 @@ use crate::driver::{
 };
 use crate::error::Result;
 use crate::schema::{Naming, Part};
-use crate::types::{Id, Value};
+use crate::types::{Id, Metric, Value};
 
 /// Fewer rows than this are compared here: they are read as fast as they are searched.
 const AMONG: usize = 64;
@@ -167,7 +167,8 @@ impl Driver for MilvusDriver {
         }
         // Once the index is built, the server searches among given rows as surely.
         let built = self.inner.indexed.last(part, near.column);
-        SearchCosts { searches_among: built.then_some(AMONG), ..costs.indexed(5_000) }
+        let rough = (near.metric == Metric::Cosine).then_some(ROUNDING);
+        SearchCosts { searches_among: built.then_some(AMONG), rough, ..costs.indexed(5_000) }
     }
 
     fn plans_aggregate(&self, part: &Part, wanted: &Aggregate) -> bool {

@@ -17,8 +17,7 @@ use super::proto::{KeyValuePair, PlaceholderGroup, PlaceholderValue, Search, Sea
 use super::read::{WINDOW, Walk, condition};
 use super::rows::{Fields, garbled};
 use super::shape::{Collection, Method, Shape, length, metric_name, value_field};
-use crate::backends::doubt::in_doubt;
-use crate::driver::{NearQuery, Page, PageStream, Reply, SubQuery};
+use crate::driver::{NearQuery, Page, PageStream, Reply, SubQuery, few_in_doubt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::VERSION_COLUMN;
 use crate::types::{Id, Metric, Value};
@@ -28,6 +27,8 @@ pub(super) const MAX_K: usize = 10_000;
 
 /// Most hits whose scores are likely to be apart: of 200 most searches are. Their vectors take the server 85 ms to look up.
 const FEW: usize = 400;
+/// How far a cosine of the server may be off, by the rounding of 32 bits.
+pub(super) const ROUNDING: f64 = 2e-6;
 /// How many numbers are read, most, to compare all rows that a filter leaves: 10,000 rows of 384, in one message.
 const COMPARED: usize = 4 << 20;
 
@@ -140,14 +141,16 @@ impl Nearest {
     async fn searched(&self, asked: &Asked<'_>) -> Result<Option<Vec<Hit>>> {
         let &Asked { near, k, method, wanted, .. } = asked;
         let mut most = (k + (k / 8).max(16)).min(WINDOW);
-        let mut told = near.metric == Metric::Cosine && k <= FEW;
+        let rough = self.query.rough;
+        let mut told = near.metric == Metric::Cosine && (k <= FEW || rough);
         loop {
             let mut hits = match self.ask(asked, most, told).await {
                 // Too large an answer: read in pages instead.
                 Err(error) if error.kind() == ErrorKind::LimitExceeded => return Ok(None),
                 other => other?,
             };
-            if told && !self.settle(near, &mut hits, k).await? {
+            let settled = !told || if rough { hits.iter().all(|hit| hit.2.is_finite()) } else { self.settle(near, &mut hits, k).await? };
+            if !settled {
                 told = false;
                 continue;
             }
@@ -183,7 +186,7 @@ impl Nearest {
         }
         let scores: Vec<f64> = hits.iter().map(|hit| hit.2).collect();
         // The slack of cosines, which alone are told, is the same for every score.
-        let Some(doubtful) = in_doubt(&scores, k, hits.len(), slack(near, 1.0)) else { return Ok(false) };
+        let Some(doubtful) = few_in_doubt(&scores, k, hits.len(), slack(near, 1.0)) else { return Ok(false) };
         if doubtful.is_empty() {
             return Ok(true);
         }
@@ -298,7 +301,6 @@ impl Nearest {
 
 /// How far a score of the server may be off, by the rounding of 32 bits.
 fn slack(near: &NearQuery, score: f64) -> f64 {
-    const ROUNDING: f64 = 2e-6;
     let norm = near.vector.iter().map(|n| f64::from(*n).powi(2)).sum::<f64>().sqrt();
     match near.metric {
         Metric::Cosine => ROUNDING,

@@ -1,11 +1,10 @@
-//! Whose place a server's 32-bit scores leave in doubt.
+//! Whose place scores leave in doubt that are off a little: a server's of 32 bits.
 
 /// The places among hits, best first, that are in doubt as far as the first `k` are concerned: runs of scores each no farther
 /// than `blur` from the next that begin among the first `k`.
 ///
-/// `None` where they are not to be looked at alone: they are more than a quarter of the hits, or a run reaches the last of the
-/// `size` hits asked for, and may go on behind it.
-pub(super) fn in_doubt(scores: &[f64], k: usize, size: usize, blur: f64) -> Option<Vec<usize>> {
+/// `None` where a run reaches the last of the `size` hits asked for, and may go on behind it.
+pub(crate) fn in_doubt(scores: &[f64], k: usize, size: usize, blur: f64) -> Option<Vec<usize>> {
     let is_close = |at: usize| scores.get(at + 1).is_some_and(|next| scores[at] - next <= blur);
     let mut doubtful = Vec::new();
     let mut first = 0;
@@ -22,7 +21,13 @@ pub(super) fn in_doubt(scores: &[f64], k: usize, size: usize, blur: f64) -> Opti
         }
         first = last + 1;
     }
-    (doubtful.len() * 4 <= scores.len()).then_some(doubtful)
+    Some(doubtful)
+}
+
+/// As [`in_doubt`]; `None` too where they are more than a quarter of the hits, and not worth looking at alone.
+#[cfg(any(feature = "elasticsearch", feature = "milvus", test))]
+pub(crate) fn few_in_doubt(scores: &[f64], k: usize, size: usize, blur: f64) -> Option<Vec<usize>> {
+    in_doubt(scores, k, size, blur).filter(|doubtful| doubtful.len() * 4 <= scores.len())
 }
 
 #[cfg(test)]
@@ -72,10 +77,11 @@ mod tests {
 
     #[test]
     fn many_in_doubt_are_not_looked_at_alone() {
-        assert_eq!(in_doubt(&[0.5; 20], 10, 20, CLOSE), None);
-        assert_eq!(in_doubt(&[0.5; 20], 10, 21, CLOSE), None);
-        assert_eq!(in_doubt(&[0.0; 20], 1, 21, CLOSE), None, "opposite vectors");
-        assert_eq!(in_doubt(&scores(&[2, 3, 4, 5]), 10, 20, CLOSE).map(|found| found.len()), Some(5));
-        assert_eq!(in_doubt(&scores(&[2, 3, 4, 5, 6]), 10, 20, CLOSE), None);
+        assert_eq!(few_in_doubt(&[0.5; 20], 10, 20, CLOSE), None);
+        assert_eq!(few_in_doubt(&[0.5; 20], 10, 21, CLOSE), None);
+        assert_eq!(few_in_doubt(&[0.0; 20], 1, 21, CLOSE), None, "opposite vectors");
+        assert_eq!(in_doubt(&[0.0; 20], 1, 21, CLOSE).map(|found| found.len()), Some(20));
+        assert_eq!(few_in_doubt(&scores(&[2, 3, 4, 5]), 10, 20, CLOSE).map(|found| found.len()), Some(5));
+        assert_eq!(few_in_doubt(&scores(&[2, 3, 4, 5, 6]), 10, 20, CLOSE), None);
     }
 }
