@@ -57,7 +57,7 @@ macro_rules! hybrid {
                 };
                 let ws = filled(layout, rows.vectors.len(), row).await?;
                 let client = match url {
-                    Some(url) => Some(Client::connect("elasticsearch", url, &part_of::<$entity>(&ws, $words)?.table, rows).await?),
+                    Some(url) => Some(Client::connect("elasticsearch", url, &part_of::<$entity>(&ws, $words)?.table, rows).await?.lean()),
                     None => None,
                 };
                 let targets = rows.targets(ROUNDS / 2 + 2);

@@ -13,9 +13,20 @@ use crate::rows::{Among, Rows};
 
 /// A client of one table, index or collection.
 pub enum Client {
-    Pg { pool: PgPool, table: String },
-    Elastic { http: reqwest::Client, url: String },
-    Chroma { http: reqwest::Client, url: String },
+    Pg {
+        pool: PgPool,
+        table: String,
+    },
+    /// `lean` asks for ids as doc values: `_id` lies among compressed documents, with their vectors.
+    Elastic {
+        http: reqwest::Client,
+        url: String,
+        lean: bool,
+    },
+    Chroma {
+        http: reqwest::Client,
+        url: String,
+    },
     Milvus(Collection),
 }
 
@@ -58,7 +69,7 @@ impl Client {
                 sqlx::raw_sql(AssertSqlSafe(format!("ANALYZE \"{table}\""))).execute(&pool).await?;
                 Ok(Client::Pg { pool, table: table.to_owned() })
             }
-            "elasticsearch" => Ok(Client::Elastic { http: http()?, url: format!("{url}/{table}/_search") }),
+            "elasticsearch" => Ok(Client::Elastic { http: http()?, url: format!("{url}/{table}/_search"), lean: false }),
             "milvus" => Ok(Client::Milvus(Collection::connect(url, table)?)),
             _ => {
                 let http = http()?;
@@ -71,11 +82,19 @@ impl Client {
         }
     }
 
+    /// The same, by the leanest requests.
+    pub fn lean(self) -> Client {
+        match self {
+            Client::Elastic { http, url, .. } => Client::Elastic { http, url, lean: true },
+            other => other,
+        }
+    }
+
     /// The ids of the texts that hold all words, best first by the server's own score, with it.
     pub async fn matching(&self, words: &str, k: usize) -> Result<Vec<(String, f64)>, Failed> {
-        let Client::Elastic { http, url } = self else { return Err("texts are searched on Elasticsearch alone".into()) };
+        let Client::Elastic { http, url, lean } = self else { return Err("texts are searched on Elasticsearch alone".into()) };
         let query = json!({ "match": { "w.gloss": { "query": words, "operator": "and" } } });
-        elastic(http, url, json!({ "size": k, "query": query, "_source": false, "track_total_hits": false })).await
+        elastic(http, url, *lean, json!({ "size": k, "query": query, "track_total_hits": false })).await
     }
 
     /// The ids of the nearest rows, with their scores.
@@ -97,14 +116,14 @@ impl Client {
                 };
                 Ok(query.fetch_all(pool).await?.iter().map(|row| (row.get(0), row.get(1))).collect())
             }
-            Client::Elastic { http, url } => {
+            Client::Elastic { http, url, lean } => {
                 let mut knn = json!({ "field": "f.embedding", "query_vector": target, "k": k, "num_candidates": k.max(200) });
                 match among {
                     Among::All => {}
                     Among::Below(below) => knn["filter"] = json!({ "range": { "f.rank": { "lt": below } } }),
                     Among::Ids(ids) => knn["filter"] = json!({ "ids": { "values": ids } }),
                 }
-                elastic(http, url, json!({ "size": k, "knn": knn, "_source": false, "track_total_hits": false })).await
+                elastic(http, url, *lean, json!({ "size": k, "knn": knn, "track_total_hits": false })).await
             }
             Client::Milvus(collection) => collection.nearest(target, k, among).await,
             Client::Chroma { http, url } => {
@@ -124,10 +143,17 @@ impl Client {
     }
 }
 
-async fn elastic(http: &reqwest::Client, url: &str, body: Answer) -> Result<Vec<(String, f64)>, Failed> {
+async fn elastic(http: &reqwest::Client, url: &str, lean: bool, mut body: Answer) -> Result<Vec<(String, f64)>, Failed> {
+    if lean {
+        body["stored_fields"] = json!("_none_");
+        body["docvalue_fields"] = json!(["hb.id"]);
+    } else {
+        body["_source"] = json!(false);
+    }
     let answer = post(http, url, body).await?;
     let hits = answer["hits"]["hits"].as_array().ok_or("no hits")?;
-    Ok(hits.iter().filter_map(|hit| Some((hit["_id"].as_str()?.to_owned(), hit["_score"].as_f64()?))).collect())
+    let id = |hit: &Answer| if lean { hit["fields"]["hb.id"][0].as_str() } else { hit["_id"].as_str() }.map(str::to_owned);
+    Ok(hits.iter().filter_map(|hit| Some((id(hit)?, hit["_score"].as_f64()?))).collect())
 }
 
 async fn post(http: &reqwest::Client, url: &str, body: Answer) -> Result<Answer, Failed> {
