@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
 
 use super::Connect;
@@ -25,7 +27,18 @@ use crate::types::Json;
 /// # Ok::<(), heavenbase::Error>(())
 /// ```
 ///
-/// A text of the form `${NAME}` stands for that environment variable, so that credentials stay out of files.
+/// A text of the form `${NAME}` stands for that environment variable, so that credentials stay out of files. Options have the names of
+/// the methods that the backend's type is built with; lengths of time end in `_seconds`; who signs in is `user` and `password`:
+///
+/// | type | options |
+/// |---|---|
+/// | `postgres`, `pgvector`, `mysql`, `oceanbase`, `mssql`, `oracle`, `starrocks` | `url`, `max_connections`, `acquire_timeout_seconds`, `idle_timeout_seconds`, `statement_timeout_seconds`, `tls` (`disable`, `prefer`, `require`, `verify_certificate`, `verify_full`), `root_certificate` (a file) |
+/// | of them | `pgvector`: `ef_search`, `probes`, `max_scan_tuples`; `oracle`: `wallet`, `wallet_password`; `starrocks`: `stream_load`, `buckets`, `replication_num` |
+/// | `trino`, `trino_read_only` | `url`, `user`, `password`, `bearer`, `timeout_seconds`, `retries`, `source`, `session_properties` (an object) |
+/// | `elasticsearch` | `url`, `user`, `password`, `api_key`, `bearer`, `timeout_seconds`, `retries`, `refresh` (`wait_for`, `immediate`, `before_search`), `shards`, `replicas` |
+/// | `chroma` | `url`, `user`, `password`, `token`, `timeout_seconds`, `retries`, `tenant`, `database` |
+/// | `milvus` | `url`, `user`, `password`, `token`, `timeout_seconds`, `retries`, `database`, `consistency` (`strong`, `bounded`, `eventually`) |
+/// | `pinecone` | `api_key`, `control_plane`, `prefix`, `cloud`, `region`, `freshness` (`own_writes`, `eventual`), `patience_seconds`, `doubt_seconds`, `timeout_seconds`, `retries` |
 #[derive(Clone)]
 pub struct LayoutOptions(serde_json::Map<String, Json>);
 
@@ -95,16 +108,20 @@ impl LayoutOptions {
         for value in options.values_mut() {
             substitute(value).map_err(named)?;
         }
-        B::from_options(&kind, BackendOptions(options)).map_err(named)
+        B::from_options(&kind, BackendOptions { left: options, known: Vec::new() }).map_err(named)
     }
 }
 
-/// The options of one backend, without its type.
-pub struct BackendOptions(serde_json::Map<String, Json>);
+/// The options of one backend, without its type: read as a whole into a struct, or taken out one by one.
+pub struct BackendOptions {
+    left: serde_json::Map<String, Json>,
+    /// The names that were asked for.
+    known: Vec<&'static str>,
+}
 
 impl std::fmt::Debug for BackendOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.0.keys()).finish()
+        f.debug_list().entries(self.left.keys()).finish()
     }
 }
 
@@ -114,13 +131,75 @@ impl BackendOptions {
     /// # Errors
     /// [`ErrorKind::InvalidSchema`] for a missing or unknown option or one of the wrong type; never with its value.
     pub fn read<T: DeserializeOwned>(self) -> Result<T> {
-        let names: Vec<String> = self.0.keys().cloned().collect();
-        serde_json::from_value(Json::Object(self.0)).map_err(|e| {
+        let names: Vec<String> = self.left.keys().cloned().collect();
+        serde_json::from_value(Json::Object(self.left)).map_err(|e| {
             // Messages about a wrong type repeat the value; those about names do not.
             let text = e.to_string();
             let about_names = text.starts_with("unknown field") || text.starts_with("missing field");
             invalid(if about_names { text } else { format!("an option among {} is of the wrong type", names.join(", ")) })
         })
+    }
+
+    /// Takes out one option; `None` where it is not given.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidSchema`] for one of the wrong type; never with its value.
+    pub fn take<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<Option<T>> {
+        self.known.push(name);
+        let Some(value) = self.left.remove(name) else { return Ok(None) };
+        serde_json::from_value(value).map(Some).map_err(|_| invalid(format!("the option {name:?} is of the wrong type")))
+    }
+
+    /// Takes out one option that has to be there.
+    ///
+    /// # Errors
+    /// As [`take`](BackendOptions::take), and where it is missing.
+    pub fn need<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<T> {
+        self.take(name)?.ok_or_else(|| invalid(format!("the option {name:?} is missing")))
+    }
+
+    /// Takes out a length of time, in seconds: `0.5` is half of one.
+    ///
+    /// # Errors
+    /// As [`take`](BackendOptions::take), and for what is no length of time.
+    pub fn seconds(&mut self, name: &'static str) -> Result<Option<Duration>> {
+        let seconds: Option<f64> = self.take(name)?;
+        let length = seconds.map(Duration::try_from_secs_f64).transpose();
+        length.map_err(|_| invalid(format!("the option {name:?} is no number of seconds")))
+    }
+
+    /// Takes out `user` and `password`, which come together.
+    ///
+    /// # Errors
+    /// As [`take`](BackendOptions::take), and for one without the other.
+    pub fn credentials(&mut self) -> Result<Option<(String, String)>> {
+        match (self.take("user")?, self.take("password")?) {
+            (Some(user), Some(password)) => Ok(Some((user, password))),
+            (None, None) => Ok(None),
+            _ => Err(invalid("give \"user\" and \"password\" together")),
+        }
+    }
+
+    /// Takes out the name of a choice.
+    ///
+    /// # Errors
+    /// As [`take`](BackendOptions::take), and for a name that is not among them.
+    pub fn choice<T: Clone>(&mut self, name: &'static str, among: &[(&str, T)]) -> Result<Option<T>> {
+        let Some(chosen) = self.take::<String>(name)? else { return Ok(None) };
+        let names = || among.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+        let found = among.iter().find(|(name, _)| *name == chosen).map(|(_, choice)| choice.clone());
+        found.map(Some).ok_or_else(|| invalid(format!("the option {name:?} is one of: {}", names())))
+    }
+
+    /// Refuses options that nobody took.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidSchema`] naming the first of them, and those that there are.
+    pub fn finish(self) -> Result<()> {
+        match self.left.keys().next() {
+            Some(name) => Err(invalid(format!("unknown option {name:?}: there are {}", self.known.join(", ")))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -131,3 +210,6 @@ fn substitute(value: &mut Json) -> Result<()> {
     *value = Json::String(found);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

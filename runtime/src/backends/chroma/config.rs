@@ -1,6 +1,6 @@
-use serde::Deserialize;
-
+use crate::backends::BackendOptions;
 use crate::backends::http::{Endpoint, Secret, patience_options};
+use crate::error::Result;
 
 /// Connects to Chroma 1.5 or later over HTTP. Nothing secret in it ever prints.
 ///
@@ -46,31 +46,27 @@ impl Chroma {
         self
     }
 
+    /// As the options of a layout's file say.
+    pub(super) fn described(mut options: BackendOptions) -> Result<Self> {
+        let mut described = Chroma::url("");
+        described.endpoint = Endpoint::described(&mut options)?;
+        if let Some(token) = options.take::<String>("token")? {
+            described = described.token(token);
+        }
+        if let Some((user, password)) = options.credentials()? {
+            described = described.basic(user, password);
+        }
+        described.tenant = options.take("tenant")?.unwrap_or(described.tenant);
+        described.database = options.take("database")?.unwrap_or(described.database);
+        options.finish()?;
+        Ok(described)
+    }
+
     /// The database, which must exist: `default_database` when not said.
     #[must_use]
     pub fn database(mut self, name: impl Into<String>) -> Self {
         self.database = name.into();
         self
-    }
-}
-
-/// The same as options of a layout's file.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Options {
-    url: String,
-    token: Option<String>,
-    tenant: Option<String>,
-    database: Option<String>,
-}
-
-impl Options {
-    pub(super) fn into_config(self) -> Chroma {
-        let mut config = Chroma::url(self.url);
-        if let Some(token) = self.token {
-            config = config.token(token);
-        }
-        Chroma { tenant: self.tenant.unwrap_or(config.tenant), database: self.database.unwrap_or(config.database), ..config }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::error::Result;
 
 impl super::Connect for Chroma {
     fn from_options(_: &str, options: super::BackendOptions) -> Result<Self> {
-        Ok(config::Options::into_config(options.read()?))
+        Chroma::described(options)
     }
 
     async fn connect(self) -> Result<Arc<dyn Driver>> {

@@ -1,4 +1,6 @@
+use crate::backends::BackendOptions;
 use crate::backends::http::{Endpoint, Secret, patience_options};
+use crate::error::Result;
 
 /// When written rows become readable by searches. Reads by id always see them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,13 +18,11 @@ pub enum Refresh {
 impl Refresh {
     /// The policy that an entity names: `#[entity(options(search(refresh = "immediate")))]`.
     pub(super) fn named(name: &str) -> Option<Refresh> {
-        match name {
-            "wait_for" => Some(Refresh::WaitFor),
-            "immediate" => Some(Refresh::Immediate),
-            "before_search" => Some(Refresh::BeforeSearch),
-            _ => None,
-        }
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, refresh)| *refresh)
     }
+
+    const NAMES: [(&'static str, Refresh); 3] =
+        [("wait_for", Refresh::WaitFor), ("immediate", Refresh::Immediate), ("before_search", Refresh::BeforeSearch)];
 }
 
 /// Connects to Elasticsearch 8.2 or later; vectors are searched from 8.13 on. Nothing secret in it ever prints.
@@ -65,6 +65,28 @@ impl Elasticsearch {
     #[must_use]
     pub fn bearer(self, token: impl Into<String>) -> Self {
         self.authorization(format!("Bearer {}", token.into()))
+    }
+
+    /// As the options of a layout's file say.
+    pub(super) fn described(mut options: BackendOptions) -> Result<Self> {
+        let mut described = Elasticsearch::url("");
+        described.endpoint = Endpoint::described(&mut options)?;
+        if let Some((user, password)) = options.credentials()? {
+            described = described.basic(user, password);
+        }
+        if let Some(key) = options.take::<String>("api_key")? {
+            described = described.api_key(key);
+        }
+        if let Some(token) = options.take::<String>("bearer")? {
+            described = described.bearer(token);
+        }
+        described.refresh = options.choice("refresh", &Refresh::NAMES)?.unwrap_or_default();
+        if let Some(shards) = options.take("shards")? {
+            described = described.shards(shards);
+        }
+        described.replicas = options.take("replicas")?;
+        options.finish()?;
+        Ok(described)
     }
 
     fn authorization(mut self, value: String) -> Self {

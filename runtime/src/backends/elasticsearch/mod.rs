@@ -39,6 +39,10 @@ impl super::Native for Elasticsearch {
 }
 
 impl super::Connect for Elasticsearch {
+    fn from_options(_: &str, options: super::BackendOptions) -> Result<Self> {
+        Elasticsearch::described(options)
+    }
+
     async fn connect(self) -> Result<Arc<dyn Driver>> {
         Ok(Arc::new(ElasticsearchDriver::connect(self).await?))
     }

@@ -24,6 +24,15 @@ impl Endpoint {
         Endpoint { url: Secret::new(url), basic: None, headers: Vec::new(), timeout: Duration::from_secs(30), retries: 4 }
     }
 
+    /// The address and the patience of a layout's file, by the names of the builder's methods.
+    #[cfg(any(feature = "elasticsearch", feature = "chroma"))]
+    pub(crate) fn described(options: &mut crate::backends::BackendOptions) -> Result<Self> {
+        let mut endpoint = Endpoint::new(options.need::<String>("url")?);
+        endpoint.timeout = options.seconds("timeout_seconds")?.unwrap_or(endpoint.timeout);
+        endpoint.retries = options.take("retries")?.unwrap_or(endpoint.retries);
+        Ok(endpoint)
+    }
+
     /// The base address without credentials, and the credentials that stood in it.
     pub(super) fn base(&self) -> Result<(reqwest::Url, Option<(String, Secret)>)> {
         // The parser's own message is left out: it may repeat the address, and that a password.

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
+use crate::backends::BackendOptions;
 use crate::backends::secret::Secret;
+use crate::error::Result;
 
 /// What a read is sure to see of the writes before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,6 +18,9 @@ pub enum Consistency {
 }
 
 impl Consistency {
+    pub(super) const NAMES: [(&'static str, Consistency); 3] =
+        [("strong", Consistency::Strong), ("bounded", Consistency::Bounded), ("eventually", Consistency::Eventually)];
+
     /// The number on the wire.
     pub(super) fn level(self) -> i32 {
         match self {
@@ -53,6 +58,23 @@ impl Milvus {
             timeout: Duration::from_secs(60),
             retries: 4,
         }
+    }
+
+    /// As the options of a layout's file say.
+    pub(super) fn described(mut options: BackendOptions) -> Result<Self> {
+        let mut described = Milvus::url(options.need::<String>("url")?);
+        if let Some(token) = options.take::<String>("token")? {
+            described = described.token(token);
+        }
+        if let Some((user, password)) = options.credentials()? {
+            described = described.user(user, password);
+        }
+        described.database = options.take("database")?.unwrap_or_default();
+        described.consistency = options.choice("consistency", &Consistency::NAMES)?.unwrap_or_default();
+        described.timeout = options.seconds("timeout_seconds")?.unwrap_or(described.timeout);
+        described.retries = options.take("retries")?.unwrap_or(described.retries);
+        options.finish()?;
+        Ok(described)
     }
 
     /// Signs in with a token: an API key, or `user:password`.

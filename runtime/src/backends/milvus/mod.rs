@@ -35,6 +35,10 @@ use crate::driver::Driver;
 use crate::error::Result;
 
 impl super::Connect for Milvus {
+    fn from_options(_: &str, options: super::BackendOptions) -> Result<Self> {
+        Milvus::described(options)
+    }
+
     async fn connect(self) -> Result<Arc<dyn Driver>> {
         Ok(Arc::new(MilvusDriver::connect(&self).await?))
     }

@@ -32,12 +32,7 @@ pub(super) fn check(name: &str, value: &str) -> Result<()> {
 }
 
 fn level(value: &str) -> Option<Consistency> {
-    match value {
-        "strong" => Some(Consistency::Strong),
-        "bounded" => Some(Consistency::Bounded),
-        "eventually" => Some(Consistency::Eventually),
-        _ => None,
-    }
+    Consistency::NAMES.iter().find(|(name, _)| *name == value).map(|(_, level)| *level)
 }
 
 /// What the entity says that reads of a part are sure to see.

@@ -54,6 +54,12 @@ impl super::Native for Mssql {
 }
 
 impl super::Connect for Mssql {
+    fn from_options(_: &str, mut options: super::BackendOptions) -> Result<Self> {
+        let described = Self::from(super::network::Options::described(&mut options)?);
+        options.finish()?;
+        Ok(described)
+    }
+
     async fn connect(self) -> Result<Arc<dyn Driver>> {
         config::open(self.options).await
     }

@@ -61,6 +61,12 @@ impl super::Native for MySql {
 }
 
 impl super::Connect for MySql {
+    fn from_options(_: &str, mut options: super::BackendOptions) -> Result<Self> {
+        let described = Self::from(super::network::Options::described(&mut options)?);
+        options.finish()?;
+        Ok(described)
+    }
+
     async fn connect(self) -> Result<Arc<dyn Driver>> {
         config::open(self.options, "mysql", None, None).await
     }

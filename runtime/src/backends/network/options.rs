@@ -1,4 +1,6 @@
 use super::PoolSettings;
+use crate::backends::BackendOptions;
+use crate::error::{Error, ErrorKind, Result};
 
 /// When the connection is encrypted, and what is checked of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,34 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn new(url: String) -> Self {
         Options { url, pool: PoolSettings::default(), tls: None, certificate: None }
+    }
+}
+
+impl Options {
+    /// The options of a layout's file, by the names of the builder's methods; `root_certificate` is the path of a PEM file.
+    pub(crate) fn described(options: &mut BackendOptions) -> Result<Self> {
+        let mut described = Options::new(options.need("url")?);
+        let pool = &mut described.pool;
+        pool.max_connections = options.take("max_connections")?.unwrap_or(pool.max_connections);
+        pool.acquire_timeout = options.seconds("acquire_timeout_seconds")?.unwrap_or(pool.acquire_timeout);
+        pool.idle_timeout = options.seconds("idle_timeout_seconds")?.unwrap_or(pool.idle_timeout);
+        pool.statement_timeout = options.seconds("statement_timeout_seconds")?.unwrap_or(pool.statement_timeout);
+        let tls = [
+            ("disable", Tls::Disable),
+            ("prefer", Tls::Prefer),
+            ("require", Tls::Require),
+            ("verify_certificate", Tls::VerifyCertificate),
+            ("verify_full", Tls::VerifyFull),
+        ];
+        described.tls = options.choice("tls", &tls)?;
+        if let Some(path) = options.take::<String>("root_certificate")? {
+            let pem = std::fs::read(&path).map_err(|e| {
+                let why = format!("the file of the option \"root_certificate\" cannot be read: {}", e.kind());
+                Error::new(ErrorKind::Storage, why).with("path", &path)
+            })?;
+            described.certificate = Some(pem);
+        }
+        Ok(described)
     }
 }
 

@@ -56,6 +56,12 @@ impl super::Native for OceanBase {
 }
 
 impl super::Connect for OceanBase {
+    fn from_options(_: &str, mut options: super::BackendOptions) -> Result<Self> {
+        let described = Self::from(Options::described(&mut options)?);
+        options.finish()?;
+        Ok(described)
+    }
+
     async fn connect(self) -> Result<Arc<dyn Driver>> {
         open_as(self.options, "oceanbase", Some(Server::OceanBase), Some(&vectors::HnswVectors)).await
     }

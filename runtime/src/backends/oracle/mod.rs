@@ -60,6 +60,18 @@ impl super::Native for Oracle {
 }
 
 impl super::Connect for Oracle {
+    fn from_options(_: &str, mut options: super::BackendOptions) -> Result<Self> {
+        let mut described = Oracle::from(super::network::Options::described(&mut options)?);
+        if let Some(folder) = options.take::<String>("wallet")? {
+            described = described.wallet(folder);
+        }
+        if let Some(password) = options.take::<String>("wallet_password")? {
+            described = described.wallet_password(password);
+        }
+        options.finish()?;
+        Ok(described)
+    }
+
     async fn connect(self) -> Result<Arc<dyn Driver>> {
         config::open(self).await
     }

@@ -79,6 +79,15 @@ impl super::Native for PgVector {
 }
 
 impl super::Connect for PgVector {
+    fn from_options(_: &str, mut options: super::BackendOptions) -> Result<Self> {
+        let mut described = PgVector::from(Options::described(&mut options)?);
+        described.ef_search = options.take("ef_search")?.unwrap_or(described.ef_search);
+        described.probes = options.take("probes")?.unwrap_or(described.probes);
+        described.max_scan_tuples = options.take("max_scan_tuples")?.unwrap_or(described.max_scan_tuples);
+        options.finish()?;
+        Ok(described)
+    }
+
     async fn connect(self) -> Result<Arc<dyn Driver>> {
         let refuse = |what: &str, most: u32| Err(Error::new(ErrorKind::InvalidSchema, format!("{what} is 1 to {most}")));
         if !(1..=1_000).contains(&self.ef_search) {

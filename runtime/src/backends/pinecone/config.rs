@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use serde::Deserialize;
-
+use crate::backends::BackendOptions;
 use crate::backends::http::{Endpoint, Secret};
+use crate::error::Result;
 
 /// What a read sees of the writes that this connection made before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,6 +12,10 @@ pub enum Freshness {
     OwnWrites,
     /// Whatever is readable. A row just written may be missing, until `refresh` was waited for.
     Eventual,
+}
+
+impl Freshness {
+    const NAMES: [(&'static str, Freshness); 2] = [("own_writes", Freshness::OwnWrites), ("eventual", Freshness::Eventual)];
 }
 
 /// Connects to Pinecone over REST. Nothing secret in it ever prints.
@@ -45,6 +49,24 @@ impl Pinecone {
             patience: Duration::from_secs(60),
             doubt: Duration::from_secs(5),
         }
+    }
+
+    /// As the options of a layout's file say.
+    pub(super) fn described(mut options: BackendOptions) -> Result<Self> {
+        let mut described = Pinecone::api_key(options.need::<String>("api_key")?);
+        if let Some(url) = options.take::<String>("control_plane")? {
+            described = described.control_plane(url);
+        }
+        described.prefix = options.take("prefix")?.unwrap_or(described.prefix);
+        described.cloud = options.take("cloud")?.unwrap_or(described.cloud);
+        described.region = options.take("region")?.unwrap_or(described.region);
+        described.freshness = options.choice("freshness", &Freshness::NAMES)?.unwrap_or(described.freshness);
+        described.patience = options.seconds("patience_seconds")?.unwrap_or(described.patience);
+        described.doubt = options.seconds("doubt_seconds")?.unwrap_or(described.doubt);
+        described.control.timeout = options.seconds("timeout_seconds")?.unwrap_or(described.control.timeout);
+        described.control.retries = options.take("retries")?.unwrap_or(described.control.retries);
+        options.finish()?;
+        Ok(described)
     }
 
     /// The address of the control plane, which knows where the indexes are: Pinecone's own when not said. With an
@@ -105,32 +127,6 @@ impl Pinecone {
     pub fn retries(mut self, retries: u32) -> Self {
         self.control.retries = retries;
         self
-    }
-}
-
-/// The same as options of a layout's file.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Options {
-    api_key: String,
-    prefix: Option<String>,
-    control_plane: Option<String>,
-    cloud: Option<String>,
-    region: Option<String>,
-}
-
-impl Options {
-    pub(super) fn into_config(self) -> Pinecone {
-        let mut config = Pinecone::api_key(self.api_key);
-        if let Some(url) = self.control_plane {
-            config = config.control_plane(url);
-        }
-        Pinecone {
-            prefix: self.prefix.unwrap_or(config.prefix),
-            cloud: self.cloud.unwrap_or(config.cloud),
-            region: self.region.unwrap_or(config.region),
-            ..config
-        }
     }
 }
 

@@ -27,7 +27,7 @@ use crate::error::Result;
 
 impl super::Connect for Pinecone {
     fn from_options(_: &str, options: super::BackendOptions) -> Result<Self> {
-        Ok(config::Options::into_config(options.read()?))
+        Pinecone::described(options)
     }
 
     async fn connect(self) -> Result<Arc<dyn Driver>> {

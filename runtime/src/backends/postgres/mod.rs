@@ -51,6 +51,12 @@ impl super::Native for Postgres {
 }
 
 impl super::Connect for Postgres {
+    fn from_options(_: &str, mut options: super::BackendOptions) -> Result<Self> {
+        let described = Self::from(super::network::Options::described(&mut options)?);
+        options.finish()?;
+        Ok(described)
+    }
+
     async fn connect(self) -> Result<Arc<dyn Driver>> {
         open(self.options, false, &[]).await
     }

@@ -148,6 +148,21 @@ impl StarRocks {
 }
 
 impl super::super::Connect for StarRocks {
+    fn from_options(_: &str, mut options: super::super::BackendOptions) -> Result<Self> {
+        let mut described = StarRocks::from(Options::described(&mut options)?);
+        if let Some(url) = options.take::<String>("stream_load")? {
+            described = described.stream_load(url);
+        }
+        if let Some(buckets) = options.take("buckets")? {
+            described = described.buckets(buckets);
+        }
+        if let Some(copies) = options.take("replication_num")? {
+            described = described.replication_num(copies);
+        }
+        options.finish()?;
+        Ok(described)
+    }
+
     async fn connect(self) -> Result<Arc<dyn Driver>> {
         Ok(Arc::new(self.open(as_it_is).await?))
     }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -301,6 +302,23 @@ impl<C: Catalog> crate::backends::Connect for Trino<C>
 where
     Trino<C>: Backend,
 {
+    fn from_options(_: &str, mut options: crate::backends::BackendOptions) -> Result<Self> {
+        let mut described = Trino::<C>::url(options.need::<String>("url")?);
+        if let Some((user, password)) = options.credentials()? {
+            described = described.basic(user, password);
+        }
+        if let Some(token) = options.take::<String>("bearer")? {
+            described = described.bearer(token);
+        }
+        let settings = &mut described.settings;
+        settings.timeout = options.seconds("timeout_seconds")?.unwrap_or(settings.timeout);
+        settings.retries = options.take("retries")?.unwrap_or(settings.retries);
+        settings.source = options.take("source")?.unwrap_or_else(|| settings.source.clone());
+        settings.session = options.take::<BTreeMap<String, String>>("session_properties")?.unwrap_or_default().into_iter().collect();
+        options.finish()?;
+        Ok(described)
+    }
+
     async fn connect(self) -> Result<Arc<dyn Driver>> {
         let kind = <Self as Backend>::KINDS.first().copied().unwrap_or("trino");
         Ok(Arc::new(TrinoDriver::connect(&self.settings, kind, C::CONNECTOR).await?))
