@@ -67,7 +67,11 @@ impl Driver for LanceDriver {
 
     fn ensure<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, Ensured> {
         let (store, part) = (self.store.clone(), part.clone());
-        Reply::later(runtime::change(async move { ensure::run(&store, &part).await.map_err(|e| e.of_entity(part.entity.name)) }))
+        Reply::later(runtime::change(async move {
+            let ensured = ensure::run(&store, &part).await.map_err(|e| e.of_entity(part.entity.name))?;
+            maintain::after_ensure(&store, &part).await;
+            Ok(ensured)
+        }))
     }
 
     fn write<'a>(&'a self, part: &'a Arc<Part>, batch: Arc<WriteBatch>) -> Reply<'a, WriteReport> {

@@ -9,7 +9,7 @@ use lance_index::vector::sq::builder::SQBuildParams;
 use lance::index::vector::VectorIndexParams;
 use lance_linalg::distance::DistanceType;
 
-use super::shape;
+use super::{built, shape};
 use crate::capability::Placement;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, ID_COLUMN, Part};
@@ -216,6 +216,23 @@ impl VectorMethod {
         }
     }
 
+    /// All that an index is built by, in words: it is built anew when they change. What only searches read is not among them.
+    fn words(&self, metric: Metric, length: usize) -> String {
+        let partitions = self.partitions.map_or_else(|| "usual".to_owned(), |n| n.to_string());
+        let more = match self.lists {
+            Lists::Flat | Lists::Scalar => String::new(),
+            Lists::Product => format!(" sub_vectors={} bits={}", self.sub_vectors(length), self.bits),
+            Lists::Graph => format!(" m={} ef_construction={}", self.m, self.ef_construction),
+        };
+        format!("{} {metric} partitions={partitions}{more}", self.name())
+    }
+
+    /// How many pieces of a vector a product quantizer rounds each by itself.
+    fn sub_vectors(&self, length: usize) -> usize {
+        let usual = [8, 4, 2].into_iter().find(|n| length.is_multiple_of(*n)).map_or(length, |n| length / n);
+        self.sub_vectors.unwrap_or(usual).max(1)
+    }
+
     fn kind(&self) -> IndexType {
         match self.lists {
             Lists::Flat => IndexType::IvfFlat,
@@ -232,12 +249,7 @@ impl VectorMethod {
             Lists::Flat => VectorIndexParams::with_ivf_flat_params(metric, ivf),
             Lists::Scalar => VectorIndexParams::with_ivf_sq_params(metric, ivf, SQBuildParams::default()),
             Lists::Product => {
-                let usual = [8, 4, 2].into_iter().find(|n| length.is_multiple_of(*n)).map_or(length, |n| length / n);
-                let pq = PQBuildParams {
-                    num_bits: self.bits,
-                    num_sub_vectors: self.sub_vectors.unwrap_or(usual).max(1),
-                    ..PQBuildParams::default()
-                };
+                let pq = PQBuildParams { num_bits: self.bits, num_sub_vectors: self.sub_vectors(length), ..PQBuildParams::default() };
                 VectorIndexParams::with_ivf_pq_params(metric, ivf, pq)
             }
             Lists::Graph => {
@@ -272,7 +284,27 @@ impl Wanted {
             Some(LogicalType::Vector(length)) => length as usize,
             _ => 0,
         };
-        Wanted { name: format!("hb_{column}"), column, method, metric: of.and_then(|c| c.metric).unwrap_or_default(), length }
+        Wanted { name: Wanted::name_of(&column), column, method, metric: of.and_then(|c| c.metric).unwrap_or_default(), length }
+    }
+
+    /// The index of a column of vectors.
+    pub(super) fn of_vectors(column: &Column, method: VectorMethod) -> Self {
+        Wanted::new(shape::column_name(column), Method::Vector(method), Some(column))
+    }
+
+    /// The name of the index of a column.
+    pub(super) fn name_of(column: &str) -> String {
+        format!("hb_{column}")
+    }
+
+    /// What it is built as: for vectors all that matters to it, otherwise Lance's name of the kind.
+    pub(super) fn method(&self) -> String {
+        match self.method {
+            Method::BTree => "BTreeIndexDetails".to_owned(),
+            Method::Bitmap => "BitmapIndexDetails".to_owned(),
+            Method::LabelList => "LabelListIndexDetails".to_owned(),
+            Method::Vector(method) => method.words(self.metric, self.length),
+        }
     }
 
     /// Whether it is worth building over so many rows.
@@ -290,7 +322,11 @@ impl Wanted {
             Method::BTree => values(IndexType::BTree, BuiltinIndexType::BTree),
             Method::Bitmap => values(IndexType::Bitmap, BuiltinIndexType::Bitmap),
             Method::LabelList => values(IndexType::LabelList, BuiltinIndexType::LabelList),
-            Method::Vector(method) => (method.kind(), Parameters::Vectors(method.parameters(self.metric, self.length, rows))),
+            Method::Vector(method) => {
+                let mut parameters = method.parameters(self.metric, self.length, rows);
+                parameters.runtime_hints.extend([built::note(method.partitions(rows), &self.method())]);
+                (method.kind(), Parameters::Vectors(parameters))
+            }
         }
     }
 }

@@ -7,12 +7,14 @@
 //! - Filters are expressions, built without text, that Lance runs in its scan; where its functions mean something else
 //!   than we do, functions of ours run there. An index narrows a filter where there is one.
 //! - A search is exact, unless the field says `index = ivf_pq(…)` (or `ivf_sq`, `ivf_flat`, `hnsw`); what was written since
-//!   the index was built is compared too. Few matching rows are compared one by one, but where `hnsw` leads to them.
+//!   the index was built is compared too. Few matching rows are compared one by one, but where `hnsw` leads to them. Where
+//!   the field says something else than the index was built as, searches are exact until upkeep has replaced it.
 //! - Small writes are dear: each makes a file and a version. Upkeep merges them as it goes; see [`Lance::upkeep`].
 //!
 //! See `docs/decisions/0023-lance.md`.
 
 mod aggregate;
+mod built;
 mod codec;
 mod config;
 mod driver;

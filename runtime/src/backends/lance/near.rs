@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use lance::Dataset;
 use lance::deps::datafusion::arrow::array::Float32Array;
-use lance::index::DatasetIndexExt;
 
 use super::filter::Truth;
-use super::index::{VectorMethod, distance, vector_method};
+use super::index::{VectorMethod, Wanted, distance, vector_method};
 use super::read::{self, Trouble};
 use super::store::Store;
-use super::{aggregate, runtime, shape};
+use super::{aggregate, built, runtime, shape};
 use crate::driver::{NearQuery, Page, PageStream, Reply, SearchCosts, SubQuery};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, Part};
@@ -94,11 +93,8 @@ impl Search<'_> {
 
     /// The nearest by the index; `None` where it is not there, does not pay, or cannot be believed.
     async fn approximate(&self, column: &Column, method: VectorMethod) -> Result<Option<Page>, Trouble> {
-        let name = format!("hb_{}", shape::column_name(column));
-        let indices = self.dataset.load_indices_by_name(&name).await?;
-        if indices.is_empty() {
-            return Ok(None);
-        }
+        // One that was built as something else would be searched with settings that are not its own.
+        let Some(lists) = built::lists(&self.dataset, &Wanted::of_vectors(column, method)).await? else { return Ok(None) };
         let rows = i64::try_from(self.dataset.count_rows(None).await?).unwrap_or(i64::MAX);
         let filtered = matches!(self.condition, Truth::When(_));
         if filtered && !method.serves_filters() {
@@ -113,8 +109,7 @@ impl Search<'_> {
         if self.k as i64 * 4 > rows {
             return Ok(None);
         }
-        let partitions = method.partitions(usize::try_from(rows).unwrap_or(usize::MAX));
-        let found = self.ask(column, self.k, Some((method, method.probes(partitions, filtered)))).await?;
+        let found = self.ask(column, self.k, Some((method, method.probes(lists, filtered)))).await?;
         Ok((found.len() == self.k).then_some(found))
     }
 
