@@ -1,4 +1,6 @@
+use std::ffi::OsStr;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 use heavenbase::backends::lance::LanceDriver;
@@ -95,4 +97,17 @@ pub fn random_vector(random: &mut Random, length: usize) -> Arc<[f32]> {
 /// How many files of a kind lie under the dataset.
 pub fn files(directory: &Path, folder: &str) -> usize {
     std::fs::read_dir(directory.join("space__thing.lance").join(folder)).map_or(0, Iterator::count)
+}
+
+/// What PyPI's `pylance` prints for a script; `None` where there is none to ask.
+pub fn pylance(script: &str, arguments: &[&OsStr]) -> Outcome<Option<String>> {
+    let Some(path) = std::env::var_os("HEAVENBASE_TEST_PYLANCE") else {
+        assert!(std::env::var_os("HEAVENBASE_TEST_REQUIRED").is_none(), "HEAVENBASE_TEST_PYLANCE is not set: tests/services up");
+        eprintln!("not run: HEAVENBASE_TEST_PYLANCE is not set");
+        return Ok(None);
+    };
+    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let answer = Command::new(python).args(["-c", script]).args(arguments).env("PYTHONPATH", path).output()?;
+    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
+    Ok(Some(String::from_utf8_lossy(&answer.stdout).trim().to_owned()))
 }

@@ -2,18 +2,18 @@
 //! replaces it.
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use heavenbase::backends::Lance;
+use heavenbase::capability::Placement;
 use heavenbase::filter::{Condition, Filter};
 use heavenbase::schema::Index;
-use heavenbase::types::{Id, Metric, Value};
+use heavenbase::types::{Id, LogicalType, Metric, Value};
+use heavenbase_tests::data::Spec;
 use heavenbase_tests::random::Random;
 
-use crate::common::{Outcome, Store, number, random_vector, test, vector};
+use crate::common::{Outcome, Store, number, pylance, random_vector, test, vector};
 
 const ROWS: usize = 6_000;
 const LENGTH: usize = 16;
@@ -234,6 +234,51 @@ async fn declaring_another_index_is_enough() -> Outcome {
     Ok(())
 }
 
+/// Every kind of index is known again as what it is: nothing is built a second time for nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_as_asked_for_stays() -> Outcome {
+    let place = Place::new()?;
+    let inline = |name: &str, logical| Spec::new(name, logical, Placement::InlineColumn);
+    let specs = [
+        number("n"),
+        inline("ok", LogicalType::Bool),
+        inline("tags", LogicalType::List(&LogicalType::TEXT)),
+        Spec::new("title", LogicalType::Text { max: 255 }, Placement::InvertedIndex),
+        vector("v", LENGTH as u32, Metric::Cosine),
+        vector("w", LENGTH as u32, Metric::Dot),
+        vector("x", LENGTH as u32, Metric::L2),
+    ];
+    let plain = Index { method: "", parameters: &[] };
+    let scaled = Index { method: "ivf_sq", parameters: &[] };
+    let indexes = [("n", plain), ("ok", plain), ("tags", plain), ("v", plain), ("w", scaled), ("x", GRAPH)];
+    let row = |n: usize| {
+        let vector = || Value::Vector(place.vectors[n].clone());
+        let text = || Value::Text(format!("word{} of {}", n % 7, n % 3));
+        (
+            id(n),
+            vec![
+                Value::Int(n as i64),
+                Value::Bool(n.is_multiple_of(2)),
+                Value::List(Box::new([text()])),
+                text(),
+                vector(),
+                vector(),
+                vector(),
+            ],
+        )
+    };
+    let open = async || Store::open(place.backend().index_from(1), &specs, &indexes).await;
+    let store = open().await?;
+    store.upsert(1, (0..400).map(row).collect()).await?;
+    store.lance().maintain(&store.part).await?;
+    let built = place.folders();
+    assert_eq!(built.len(), 8, "of ids, of six fields, of the words of one");
+    let store = open().await?;
+    store.lance().maintain(&store.part).await?;
+    assert_eq!(place.folders(), built);
+    Ok(())
+}
+
 /// An index of which nothing says what it was built as: of an earlier version of ours, or of another program.
 const BUILD: &str = r#"
 import sys, lance
@@ -241,17 +286,9 @@ dataset = lance.dataset(sys.argv[1])
 dataset.create_index("v", "IVF_PQ", name=sys.argv[2], metric="l2", num_partitions=10, num_sub_vectors=1)
 "#;
 
-fn build_by_python(directory: &Path, name: &str) -> Outcome<bool> {
-    let Some(path) = std::env::var_os("HEAVENBASE_TEST_PYLANCE") else {
-        assert!(std::env::var_os("HEAVENBASE_TEST_REQUIRED").is_none(), "HEAVENBASE_TEST_PYLANCE is not set: tests/services up");
-        eprintln!("not run: HEAVENBASE_TEST_PYLANCE is not set");
-        return Ok(false);
-    };
-    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let dataset = directory.join("space__thing.lance");
-    let answer = Command::new(python).args(["-c", BUILD]).arg(dataset).arg(name).env("PYTHONPATH", path).output()?;
-    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
-    Ok(true)
+fn build_by_python(place: &Place, name: &str) -> Outcome<bool> {
+    let dataset = place.directory.path().join("space__thing.lance");
+    Ok(pylance(BUILD, &[dataset.as_os_str(), name.as_ref()])?.is_some())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -259,7 +296,7 @@ async fn an_index_without_a_note_is_built_anew_once() -> Outcome {
     let place = Place::new()?;
     let store = place.open(&[("v", MANY_LISTS)]).await?;
     place.write(&store, 1, 0..ROWS).await?;
-    if !build_by_python(place.directory.path(), "hb_v")? {
+    if !build_by_python(&place, "hb_v")? {
         return Ok(());
     }
     for least in [0, HALF] {
@@ -281,7 +318,7 @@ async fn an_index_of_another_program_is_left_alone() -> Outcome {
     let place = Place::new()?;
     let store = place.open(&[("v", GRAPH)]).await?;
     place.write(&store, 1, 0..ROWS).await?;
-    if !build_by_python(place.directory.path(), "theirs")? {
+    if !build_by_python(&place, "theirs")? {
         return Ok(());
     }
     let theirs = place.folders();
