@@ -22,7 +22,7 @@ pub mod schema;
 pub mod types;
 pub mod workspace;
 
-pub use error::{Error, ErrorKind, Result, Status};
+pub use error::{Error, ErrorKind, Result, RowOutcome, Status};
 pub use heavenbase_macros::{Category, Entity, Layout, Logical, Projection};
 pub use query::{Entity, Layout, Query};
 pub use workspace::Workspace;

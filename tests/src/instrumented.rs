@@ -26,6 +26,8 @@ pub struct Controls {
     pub delay_millis: AtomicU64,
     /// Whether writes fail.
     pub refuse_writes: AtomicBool,
+    /// Rows that are not taken: a write with one of them fails.
+    pub refused: Mutex<HashSet<String>>,
     /// Rows whose values cannot be read, until they are written again.
     pub damaged: Mutex<HashSet<String>>,
     /// Whether searches may be rough: the scores are off by up to [`BLUR`] then, and the rows in their order.
@@ -37,6 +39,11 @@ pub struct Controls {
 }
 
 impl Controls {
+    /// The rows that are not taken.
+    pub fn refused(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The rows that cannot be read.
     pub fn damaged(&self) -> MutexGuard<'_, HashSet<String>> {
         self.damaged.lock().unwrap_or_else(PoisonError::into_inner)
@@ -54,9 +61,16 @@ pub struct Instrumented {
     memory: InMem,
     controls: Arc<Controls>,
     narrowed: Vec<Narrowed>,
+    max_batch: Option<usize>,
 }
 
 impl Instrumented {
+    /// Memory that takes so many rows at once.
+    #[must_use]
+    pub fn batches_of(self, rows: usize) -> Self {
+        Instrumented { max_batch: Some(rows), ..self }
+    }
+
     /// New memory, and its controls.
     pub fn new() -> (Self, Arc<Controls>) {
         let backend = Instrumented::default();
@@ -83,7 +97,8 @@ impl<M> Ranks<M> for Instrumented where InMem: Ranks<M> {}
 impl Connect for Instrumented {
     async fn connect(self) -> Result<Arc<dyn Driver>> {
         let inner = self.memory.connect().await?;
-        let description = Description { embedded: false, ..inner.description().clone() };
+        let max_batch = self.max_batch.unwrap_or(inner.description().max_batch);
+        let description = Description { embedded: false, max_batch, ..inner.description().clone() };
         Ok(Arc::new(InstrumentedDriver { inner, description, controls: self.controls, narrowed: self.narrowed }))
     }
 }
@@ -117,6 +132,9 @@ impl Driver for InstrumentedDriver {
             asked(&self.controls).await;
             if self.controls.refuse_writes.load(Ordering::SeqCst) {
                 return Err(Error::new(ErrorKind::Unavailable, "refused by the test"));
+            }
+            if batch.ids.iter().any(|id| self.controls.refused().contains(id.as_str())) {
+                return Err(Error::new(ErrorKind::InvalidValue, "a row is not taken"));
             }
             self.controls.damaged().retain(|damaged| !batch.ids.iter().any(|id| id.as_str() == damaged));
             self.inner.write(part, batch).await

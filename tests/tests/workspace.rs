@@ -6,7 +6,7 @@ use std::time::Instant;
 use heavenbase::plan::Purpose;
 use heavenbase::prelude::*;
 use heavenbase::workspace::{FindingKind, Repair};
-use heavenbase::{ErrorKind, Result, Status};
+use heavenbase::{ErrorKind, Result, RowOutcome, Status};
 use heavenbase_tests::instrumented::Instrumented;
 
 #[derive(Layout)]
@@ -148,6 +148,49 @@ async fn a_write_that_fails_half_way_is_reported_found_and_mended() -> Result<()
     ws.upsert(&item(2)).await?;
     assert_eq!(ws.get::<Item>("i00001").await?, Some(changed));
     assert!(ws.audit::<Item>().await?.is_clean());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_error_says_what_became_of_every_row() -> Result<()> {
+    use RowOutcome::{Done, NotDone, Unknown};
+    let ((main, owner), (side, other)) = (Instrumented::new(), Instrumented::new());
+    let ws = Workspace::open(Two { main: main.batches_of(3), side }).await?;
+    ws.register::<Item>().await?;
+    let outcomes = |error: &heavenbase::Error| -> Vec<RowOutcome> {
+        let rows: Vec<(&str, &RowOutcome)> = error.rows().collect();
+        assert!(rows.iter().enumerate().all(|(n, (id, _))| *id == format!("i{n:05}")), "{rows:?}");
+        rows.into_iter().map(|(_, outcome)| outcome.clone()).collect()
+    };
+    let rows: Vec<Item> = (0..8).map(item).collect();
+    // The owner refuses the second batch.
+    owner.refused().insert("i00004".into());
+    let error = ws.insert_many(&rows).await.expect_err("a row is refused");
+    assert_eq!(outcomes(&error), [vec![Done; 3].as_slice(), &[NotDone, NotDone, NotDone, NotDone, NotDone]].concat());
+    assert_eq!((error.kind(), error.status()), (ErrorKind::InvalidValue, Status::Unknown), "three rows are there");
+    assert_eq!(ws.count::<Item>().await?, 3);
+    // Another backend refuses it: the owner has those rows.
+    owner.refused().clear();
+    other.refused().insert("i00004".into());
+    let error = ws.upsert_many(&rows).await.expect_err("a row is refused");
+    assert_eq!(outcomes(&error), [vec![Done; 3].as_slice(), &[Unknown, Unknown, Unknown, NotDone, NotDone]].concat());
+    assert_eq!(error.status(), Status::Unknown);
+    other.refused().clear();
+    // What is not done is done again.
+    let again: Vec<Item> =
+        rows.iter().zip(error.rows()).filter(|(_, (_, outcome))| **outcome != Done).map(|(row, _)| row.clone()).collect();
+    ws.upsert_many(&again).await?;
+    assert_eq!(ws.query::<Item>().all().await?, rows);
+    // Updates and deletes too.
+    owner.refused().insert("i00007".into());
+    let error = ws.update_where(Item::RANK.ge(0), Item::TITLE.set("new")).await.expect_err("a row is refused");
+    assert_eq!(outcomes(&error), [vec![Done; 6].as_slice(), &[NotDone, NotDone]].concat());
+    let error = ws.delete_where(Item::RANK.ge(0)).await.expect_err("a row is refused");
+    assert_eq!(outcomes(&error), [vec![Done; 6].as_slice(), &[NotDone, NotDone]].concat());
+    assert_eq!(ws.query::<Item>().select(Item::RANK).all().await?, [6, 7]);
+    // Found before anything was tried.
+    let error = ws.insert_many(&[item(1), item(1)]).await.expect_err("an id twice");
+    assert_eq!((error.rows().len(), error.status()), (0, Status::Permanent));
     Ok(())
 }
 

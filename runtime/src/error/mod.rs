@@ -65,6 +65,19 @@ pub enum Status {
     Unknown,
 }
 
+/// What became of one row of a call whose write failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RowOutcome {
+    /// It is written, or removed, wherever it belongs.
+    Done,
+    /// It is as it was.
+    NotDone,
+    /// A backend refused it, and says why. Where that is not the owner, the owner has the row.
+    Refused(String),
+    /// It may be written, or on some backends: do it again.
+    Unknown,
+}
+
 /// An error of any operation. Small (one pointer), cheap to return.
 pub struct Error(Box<Inner>);
 
@@ -77,6 +90,7 @@ struct Inner {
     entity: Option<String>,
     field: Option<String>,
     context: Vec<(&'static str, String)>,
+    rows: Vec<(String, RowOutcome)>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -96,6 +110,7 @@ impl Error {
             entity: None,
             field: None,
             context: Vec::new(),
+            rows: Vec::new(),
             source: None,
         }))
     }
@@ -142,6 +157,13 @@ impl Error {
         self
     }
 
+    /// Says what became of each row of a batch, by its id. Never pass a bound value in a reason.
+    #[must_use]
+    pub fn with_rows(mut self, rows: Vec<(String, RowOutcome)>) -> Self {
+        self.0.rows = rows;
+        self
+    }
+
     /// Keeps the error that caused this one. Its text must be free of bound values and credentials.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
@@ -182,6 +204,19 @@ impl Error {
     /// The field's name.
     pub fn field(&self) -> Option<&str> {
         self.0.field.as_deref()
+    }
+
+    /// What became of each row of a write that failed, by its id, in the order of the call. Empty where nothing was tried: the error
+    /// was found before the first byte was written, or it is of no write.
+    ///
+    /// ```
+    /// # use heavenbase::RowOutcome;
+    /// fn again(error: &heavenbase::Error) -> Vec<&str> {
+    ///     error.rows().filter(|(_, outcome)| **outcome != RowOutcome::Done).map(|(id, _)| id).collect()
+    /// }
+    /// ```
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = (&str, &RowOutcome)> {
+        self.0.rows.iter().map(|(id, outcome)| (id.as_str(), outcome))
     }
 
     /// The detail under `key`, if there is one.

@@ -1,6 +1,7 @@
 //! The workspace: open, register, write, read, and look after what is stored.
 
 mod audit;
+mod batches;
 mod chunks;
 mod clock;
 mod embed;

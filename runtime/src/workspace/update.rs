@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::batches::Batches;
 use super::chunks::fetch;
 use super::embed::Known;
 use super::write::{RETRIES, blame, busy, check_value, on_others, part_batch, without};
@@ -73,20 +74,22 @@ impl<L: Layout> Workspace<L> {
             .min()
             .unwrap_or(1)
             .max(1);
-        let mut changed = 0;
-        for ids in ids.chunks(chunk) {
-            ids.iter().try_for_each(Id::check)?;
-            changed += if computes {
-                self.patch_recomputed::<E>(&registered, ids.to_vec(), &sets).await?
+        ids.iter().try_for_each(Id::check)?;
+        let (mut changed, mut batches) = (0, Batches::default());
+        for batch in ids.chunks(chunk) {
+            batches.next(batch.len());
+            let done = if computes {
+                self.patch_recomputed::<E>(&registered, batch.to_vec(), &sets, &mut batches).await
             } else {
-                self.patch_fields(&registered, ids.to_vec(), &sets).await?
+                self.patch_fields(&registered, batch.to_vec(), &sets, &mut batches).await
             };
+            changed += done.map_err(|e| batches.failed(e, &ids))?;
         }
         Ok(changed)
     }
 
     /// Sets the fields on their parts, and the new version on all others.
-    async fn patch_fields(&self, registered: &Registered, mut ids: Vec<Id>, sets: &[(usize, Value)]) -> Result<u64> {
+    async fn patch_fields(&self, registered: &Registered, mut ids: Vec<Id>, sets: &[(usize, Value)], batches: &mut Batches) -> Result<u64> {
         let target = &registered.target;
         // A copy on another part is set too: every column of the field in this part.
         let columns_of = |part: usize| -> Vec<(usize, &Value)> {
@@ -119,6 +122,7 @@ impl<L: Layout> Workspace<L> {
             let stale: HashSet<usize> = report.stale.iter().map(|(row, _)| *row).collect();
             let left: HashSet<usize> = stale.iter().copied().chain(report.missing.iter().copied()).collect();
             changed += (ids.len() - left.len()) as u64;
+            batches.wrote(changed > 0);
             if several && left.len() < ids.len() {
                 let rows = ids.iter().zip(&expected).enumerate().filter(|(row, _)| !left.contains(row));
                 let rows: Vec<(Id, i64)> = rows.map(|(_, (id, version))| (id.clone(), *version)).collect();
@@ -144,6 +148,7 @@ impl<L: Layout> Workspace<L> {
         registered: &Registered,
         mut ids: Vec<Id>,
         sets: &[(usize, Value)],
+        batches: &mut Batches,
     ) -> Result<u64> {
         let target = &registered.target;
         let fields = target.routing.entity.fields.len();
@@ -181,6 +186,7 @@ impl<L: Layout> Workspace<L> {
             let skip: Vec<usize> = stale.iter().copied().chain(report.missing.iter().copied()).collect();
             let done = without(&found, &values, fields, &skip);
             changed += done.ids.len() as u64;
+            batches.wrote(changed > 0);
             self.write_others(target, version, done).await?;
             if stale.is_empty() {
                 return Ok(changed);

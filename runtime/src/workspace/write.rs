@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::future::Future;
 use std::sync::Arc;
 
+use super::batches::Batches;
 use super::embed::Known;
 use super::{Registered, Workspace};
 use crate::driver::{WriteBatch, WriteMode, no_key};
-use crate::error::{Error, ErrorKind, Result, Status};
+use crate::error::{Error, ErrorKind, Result, RowOutcome, Status};
 use crate::plan::Target;
 use crate::query::{Entity, Layout, Predicate, Writable};
 use crate::schema::{EntitySchema, IdSource};
@@ -31,10 +32,10 @@ impl<L: Layout> Workspace<L> {
         self.put(WriteMode::Insert, std::slice::from_ref(row), "insert").await.map(first)
     }
 
-    /// Writes new rows, all or none on the owner; gives their ids.
+    /// Writes new rows, all or none of a batch of what the owner takes at once (`max_batch`); gives their ids.
     ///
     /// # Errors
-    /// As [`insert`](Workspace::insert).
+    /// As [`insert`](Workspace::insert); [`Error::rows`] says what became of each row.
     pub async fn insert_many<E: Writable + Entity<Layout = L>>(&self, rows: &[E]) -> Result<Vec<Id>> {
         self.put(WriteMode::Insert, rows, "insert_many").await
     }
@@ -52,7 +53,8 @@ impl<L: Layout> Workspace<L> {
     /// Writes rows, new or replaced; gives their ids. Every row is checked before the first byte is written.
     ///
     /// # Errors
-    /// As [`upsert`](Workspace::upsert); [`ErrorKind::InvalidValue`] when an id occurs twice.
+    /// As [`upsert`](Workspace::upsert); [`ErrorKind::InvalidValue`] when an id occurs twice. [`Error::rows`] says what became of each
+    /// row: those of batches before are done.
     pub async fn upsert_many<E: Writable + Entity<Layout = L>>(&self, rows: &[E]) -> Result<Vec<Id>> {
         self.put(WriteMode::Upsert, rows, "upsert_many").await
     }
@@ -67,7 +69,9 @@ impl<L: Layout> Workspace<L> {
             let known = if mode == WriteMode::Insert { Ok(Known::new()) } else { registered.stored_vectors(&ids).await };
             registered.embed(&mut encoded.values, &mut known.map_err(named)?).await.map_err(named)?;
         }
-        self.write_rows(&registered, mode, encoded).await.map_err(named)?;
+        let mut batches = Batches::default();
+        let written = self.write_rows(&registered, mode, encoded, &mut batches).await;
+        written.map_err(|e| named(batches.failed(e, &ids)))?;
         Ok(ids)
     }
 
@@ -81,21 +85,29 @@ impl<L: Layout> Workspace<L> {
         self.registered(entity)
     }
 
-    async fn write_rows(&self, registered: &Registered, mode: WriteMode, rows: Rows) -> Result<()> {
+    async fn write_rows(&self, registered: &Registered, mode: WriteMode, rows: Rows, batches: &mut Batches) -> Result<()> {
         let fields = registered.target.routing.entity.fields.len();
         let batch = registered.target.describe(Target::OWNER).max_batch.max(1);
         let Rows { mut ids, mut values } = rows;
         while !ids.is_empty() {
             let rest_ids = ids.split_off(batch.min(ids.len()));
             let rest_values = values.split_off(ids.len() * fields);
-            self.write_chunk(registered, mode, ids, values).await?;
+            batches.next(ids.len());
+            self.write_chunk(registered, mode, ids, values, batches).await?;
             (ids, values) = (rest_ids, rest_values);
         }
         Ok(())
     }
 
     /// Owner first; rows that met a newer version are tried again with one newer still.
-    async fn write_chunk(&self, registered: &Registered, mode: WriteMode, ids: Vec<Id>, values: Vec<Value>) -> Result<()> {
+    async fn write_chunk(
+        &self,
+        registered: &Registered,
+        mode: WriteMode,
+        ids: Vec<Id>,
+        values: Vec<Value>,
+        batches: &mut Batches,
+    ) -> Result<()> {
         let target = &registered.target;
         let fields = target.routing.entity.fields.len();
         let (mut ids, mut values) = (ids, values);
@@ -107,6 +119,7 @@ impl<L: Layout> Workspace<L> {
             let report = blame(target, Target::OWNER, target.driver(Target::OWNER).write(target.part(Target::OWNER), owner.clone()).await)?;
             let stale: Vec<usize> = report.stale.iter().map(|(row, _)| *row).collect();
             report.stale.iter().for_each(|(_, version)| self.inner.clock.seen(*version));
+            batches.wrote(stale.len() < owner.len());
             if others {
                 let done = without(&kept_ids, &kept_values, fields, &stale);
                 self.write_others(target, version, done).await?;
@@ -173,8 +186,15 @@ impl<L: Layout> Workspace<L> {
         ids.sort_unstable();
         ids.dedup();
         let chunk = (0..target.len()).map(|p| target.describe(p).max_batch).min().unwrap_or(1).max(1);
+        let mut batches = Batches::default();
+        let removed = self.delete_batches(target, &ids, chunk, &mut batches).await;
+        removed.map_err(|e| batches.failed(e, &ids))
+    }
+
+    async fn delete_batches(&self, target: &Target, ids: &[Id], chunk: usize, batches: &mut Batches) -> Result<u64> {
         let mut removed = 0;
         for ids in ids.chunks(chunk) {
+            batches.next(ids.len());
             let mut ids = ids.to_vec();
             for attempt in 0..=RETRIES {
                 if attempt == RETRIES {
@@ -189,6 +209,7 @@ impl<L: Layout> Workspace<L> {
                 report.stale.iter().for_each(|(_, version)| self.inner.clock.seen(*version));
                 let stale: HashSet<usize> = report.stale.iter().map(|(row, _)| *row).collect();
                 removed += (batch.len() - stale.len() - report.missing.len()) as u64;
+                batches.wrote(stale.len() < batch.len());
                 // Parts of ids that the owner does not have are orphans: they go too.
                 let gone: Vec<Id> = batch.ids.iter().enumerate().filter(|(i, _)| !stale.contains(i)).map(|(_, id)| id.clone()).collect();
                 if !gone.is_empty() {
@@ -220,8 +241,11 @@ where
     for (part, outcome) in (1..target.len()).zip(outcomes) {
         match blame(target, part, outcome) {
             Ok(()) => well.push(target.part(part).backend),
+            // What is done here may not be elsewhere.
             Err(error) => {
-                failed.get_or_insert(error);
+                let refused = error.rows().filter(|(_, outcome)| matches!(outcome, RowOutcome::Refused(_)));
+                let refused = refused.map(|(id, outcome)| (id.to_owned(), outcome.clone())).collect();
+                failed.get_or_insert_with(|| error.with_rows(refused));
             }
         }
     }
