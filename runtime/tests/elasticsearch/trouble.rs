@@ -11,7 +11,7 @@ use heavenbase::backends::{Connect, Elasticsearch};
 use heavenbase::driver::{Driver, SubQuery, WriteMode};
 use heavenbase::schema::EntitySchema;
 use heavenbase::types::{LogicalType, Value};
-use heavenbase::{Error, ErrorKind, Status};
+use heavenbase::{Error, ErrorKind, RowOutcome, Status};
 
 use crate::common::{INLINE, Store, field, lay_out};
 
@@ -207,7 +207,9 @@ async fn half_a_bulk_says_which_half() {
     let node = node(move |_, request| http(200, if request.contains("_mget") { TWO_ABSENT } else { half }));
     let error = store(&node).await.write(WriteMode::Upsert, 1, two_rows()).await.unwrap_err();
     assert_eq!((error.kind(), error.status()), (ErrorKind::InvalidValue, Status::Unknown), "{error:?}");
-    assert_eq!((error.detail("row"), error.detail("rows written")), (Some("1"), Some("1 of 2")), "{error:?}");
+    assert_eq!((error.detail("id"), error.detail("rows written")), (Some("b"), Some("1 of 2")), "{error:?}");
+    let refused = RowOutcome::Refused("Elasticsearch cannot index a value of this row".into());
+    assert!(error.rows().eq([("a", &RowOutcome::Done), ("b", &refused)]), "{:?}", error.rows().collect::<Vec<_>>());
     assert!(!format!("{error:?}").contains("424242"), "{error:?}");
 }
 

@@ -6,7 +6,7 @@ use heavenbase::backends::{Connect, Elasticsearch};
 use heavenbase::driver::{SubQuery, WriteBatch, WriteMode, WriteReport};
 use heavenbase::schema::EntitySchema;
 use heavenbase::types::{Id, LogicalType, Value};
-use heavenbase::{ErrorKind, Status};
+use heavenbase::{ErrorKind, RowOutcome, Status};
 
 use crate::common::{COSINE, INLINE, PATIENCE, Store, address, field, lay_out, namespace, text};
 
@@ -26,7 +26,13 @@ async fn a_row_that_the_server_refuses_is_named_and_the_others_are_written() {
     let rows = vec![("a".into(), way(1.0)), ("b".into(), way(0.0)), ("c".into(), way(2.0))];
     let error = store.write(WriteMode::Upsert, 1, rows).await.unwrap_err();
     assert_eq!((error.kind(), error.status()), (ErrorKind::InvalidValue, Status::Unknown), "{error:?}");
-    assert_eq!((error.detail("row"), error.detail("rows written")), (Some("1"), Some("2 of 3")), "{error:?}");
+    assert_eq!((error.detail("id"), error.detail("rows written")), (Some("b"), Some("2 of 3")), "{error:?}");
+    let refused = RowOutcome::Refused("Elasticsearch cannot index a value of this row".into());
+    assert!(
+        error.rows().eq([("a", &RowOutcome::Done), ("b", &refused), ("c", &RowOutcome::Done)]),
+        "{:?}",
+        error.rows().collect::<Vec<_>>()
+    );
     let found = store.run(SubQuery::default()).await.unwrap();
     assert_eq!(found.ids.iter().map(|id| id.as_str()).collect::<Vec<_>>(), ["a", "c"]);
     // Alone, nothing at all was written.

@@ -15,7 +15,7 @@ use super::document::{VERSION, of_row, source_of};
 use super::driver::Shared;
 use crate::backends::http::{Method, Request, Safety, segment};
 use crate::driver::{WriteBatch, WriteMode, WriteReport};
-use crate::error::{Error, ErrorKind, Result, Status};
+use crate::error::{Error, ErrorKind, Result, RowOutcome, Status};
 use crate::schema::Part;
 use crate::types::{Json, Value};
 
@@ -50,12 +50,9 @@ pub(super) async fn write(shared: &Shared, part: &Part, batch: &WriteBatch) -> R
     let mut requests = 0;
     for round in 0..ROUNDS {
         let changes = decide(shared, part, batch, &open, &written, &mut report, deadline).await?;
-        let bulk = bulk(shared, part, changes, deadline, &mut requests).await;
-        let outcomes = match bulk {
-            Ok(outcomes) => outcomes,
-            Err(error) => return Err(partial(error, written.len(), batch.len())),
-        };
+        let (outcomes, sent) = bulk(shared, part, changes, deadline, &mut requests).await;
         let mut failed: Option<Error> = None;
+        let mut refused: Vec<(usize, String)> = Vec::new();
         let mut busy = false;
         open.clear();
         for (row, outcome) in outcomes {
@@ -70,13 +67,17 @@ pub(super) async fn write(shared: &Shared, part: &Part, batch: &WriteBatch) -> R
                 }
                 Outcome::Missing => report.missing.push(row),
                 Outcome::Refused(error) => {
-                    failed.get_or_insert(error.with("row", row));
+                    refused.push((row, error.message().to_owned()));
+                    failed.get_or_insert(error.with("id", batch.ids[row].as_str()));
                 }
             }
         }
+        if let Err(error) = sent {
+            return Err(partial(error, batch, &written, &refused));
+        }
         if let Some(error) = failed {
             finish(shared, part, requests, deadline).await?;
-            return Err(partial(error, written.len(), batch.len()));
+            return Err(partial(error, batch, &written, &refused));
         }
         if open.is_empty() {
             report.stale.sort_unstable();
@@ -95,12 +96,21 @@ pub(super) async fn write(shared: &Shared, part: &Part, batch: &WriteBatch) -> R
         }
     }
     let error = Error::new(ErrorKind::Conflict, "other writers change these rows too quickly, or the server is too busy: try again");
-    Err(partial(error, written.len(), batch.len()))
+    Err(partial(error, batch, &written, &[]))
 }
 
-/// An error of a batch of which some rows are written: its outcome is not "nothing".
-fn partial(error: Error, written: usize, all: usize) -> Error {
-    if written == 0 { error } else { error.with_status(Status::Unknown).with("rows written", format!("{written} of {all}")) }
+/// An error of a batch, with what became of each row: where some are written, its outcome is not "nothing".
+fn partial(error: Error, batch: &WriteBatch, written: &HashMap<usize, (i64, i64)>, refused: &[(usize, String)]) -> Error {
+    // What the error is of may have been done all the same, but for what was refused.
+    let otherwise = if error.status() == Status::Unknown { RowOutcome::Unknown } else { RowOutcome::NotDone };
+    let mut rows: Vec<(String, RowOutcome)> = batch.ids.iter().map(|id| (id.as_str().to_owned(), otherwise.clone())).collect();
+    written.keys().for_each(|row| rows[*row].1 = RowOutcome::Done);
+    refused.iter().for_each(|(row, why)| rows[*row].1 = RowOutcome::Refused(why.clone()));
+    let error = error.with_rows(rows);
+    if written.is_empty() {
+        return error;
+    }
+    error.with_status(Status::Unknown).with("rows written", format!("{} of {}", written.len(), batch.len()))
 }
 
 /// Makes written rows readable as the configuration says.
@@ -192,7 +202,9 @@ async fn undo(shared: &Shared, part: &Part, batch: &WriteBatch, written: &HashMa
         Change { row: *row, lines: format!("{action}\n").into_bytes() }
     });
     let mut requests = 0;
-    for (_, outcome) in bulk(shared, part, changes.collect(), deadline, &mut requests).await? {
+    let (outcomes, sent) = bulk(shared, part, changes.collect(), deadline, &mut requests).await;
+    sent?;
+    for (_, outcome) in outcomes {
         if let Outcome::Busy | Outcome::Refused(_) = outcome {
             let error = Error::new(ErrorKind::AlreadyExists, "a row of the batch is there already, and not all others could be taken back");
             return Err(error.with_status(Status::Unknown));
@@ -201,8 +213,14 @@ async fn undo(shared: &Shared, part: &Part, batch: &WriteBatch, written: &HashMa
     Ok(())
 }
 
-/// Sends changes in requests of a bearable size, and says what became of each.
-async fn bulk(shared: &Shared, part: &Part, changes: Vec<Change>, deadline: Instant, requests: &mut usize) -> Result<Vec<(usize, Outcome)>> {
+/// Sends changes in requests of a bearable size, and says what became of each, up to a request that failed.
+async fn bulk(
+    shared: &Shared,
+    part: &Part,
+    changes: Vec<Change>,
+    deadline: Instant,
+    requests: &mut usize,
+) -> (Vec<(usize, Outcome)>, Result<()>) {
     let mut outcomes = Vec::with_capacity(changes.len());
     let most = shared.limits(part).bulk;
     let mut rest = changes.into_iter().peekable();
@@ -213,10 +231,12 @@ async fn bulk(shared: &Shared, part: &Part, changes: Vec<Change>, deadline: Inst
             rows.push(change.row);
         }
         *requests += 1;
-        let sent = send(shared, part, body, &rows, rest.peek().is_none() && *requests == 1, deadline).await;
-        outcomes.extend(sent.map_err(|e| partial(e, outcomes.len(), outcomes.len() + rows.len()))?);
+        match send(shared, part, body, &rows, rest.peek().is_none() && *requests == 1, deadline).await {
+            Ok(more) => outcomes.extend(more),
+            Err(error) => return (outcomes, Err(error)),
+        }
     }
-    Ok(outcomes)
+    (outcomes, Ok(()))
 }
 
 /// One bulk request.
