@@ -2,8 +2,8 @@
 #![cfg(feature = "embeddings_http")]
 #![allow(clippy::expect_used)]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use heavenbase::embedding::{Embedder, EmbeddingsHttp};
@@ -80,17 +80,41 @@ async fn an_answer_without_indexes_is_in_order_already() -> Result<()> {
 
 #[tokio::test]
 async fn a_busy_service_is_waited_for_as_long_as_it_says() -> Result<()> {
-    let (config, asked) = peer(|n, request| match n {
-        0 => Answer { status: 429, headers: vec![("retry-after", "1".into())], ..Answer::default() },
-        1 => Answer { status: 503, ..Answer::default() },
-        2 => Answer { status: 500, ..Answer::default() },
-        _ => right(request),
+    let times = Arc::new(Mutex::new(Vec::new()));
+    let noted = times.clone();
+    let (config, asked) = peer(move |n, request| {
+        noted.lock().expect("no panic").push(Instant::now());
+        match n {
+            0 => Answer { status: 429, headers: vec![("retry-after", "1".into())], ..Answer::default() },
+            1 => Answer { status: 503, ..Answer::default() },
+            2 => Answer { status: 500, ..Answer::default() },
+            _ => right(request),
+        }
     });
-    let started = Instant::now();
     assert_eq!(ask(config, &["a"]).await?, [vector("a")]);
     assert_eq!(asked.load(Ordering::SeqCst), 4);
-    // Half of a pause is left to chance.
-    assert!(started.elapsed() >= Duration::from_millis(500), "{:?}", started.elapsed());
+    let times = times.lock().expect("no panic");
+    let waited = times[1] - times[0];
+    assert!(waited >= Duration::from_secs(1), "{waited:?}");
+    assert!(waited < Duration::from_secs(2), "what it says is not doubled: {waited:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn times_without_end_are_no_panic() -> Result<()> {
+    for seconds in [u64::MAX, i64::MAX.unsigned_abs()] {
+        for timeout in [Duration::from_secs(4), Duration::MAX] {
+            let busy = move || Answer { status: 429, headers: vec![("retry-after", seconds.to_string())], ..Answer::default() };
+            let (config, asked) = peer(move |_, _| busy());
+            let error = ask(config.timeout(timeout), &["a"]).await.expect_err("busy");
+            assert_eq!((error.kind(), error.status()), (ErrorKind::Unavailable, Status::Temporary), "{seconds} s: {error}");
+            assert_eq!(asked.load(Ordering::SeqCst), 1, "{seconds} s are more than there are");
+        }
+    }
+    let (config, _) = peer(|n, request| if n == 0 { Answer::of(503, "") } else { right(request) });
+    let client = config.timeout(Duration::MAX).connect()?;
+    assert_eq!(client.embed(&["a"]).await?, [vector("a")]);
+    assert_eq!(client.patience().deadline, Duration::MAX);
     Ok(())
 }
 

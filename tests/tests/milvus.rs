@@ -30,6 +30,20 @@ fn servers() -> Vec<(&'static str, String)> {
     ["HEAVENBASE_TEST_MILVUS", "HEAVENBASE_TEST_MILVUS_LITE"].into_iter().filter_map(named).collect()
 }
 
+#[tokio::test]
+async fn a_timeout_without_end_is_no_panic() -> Outcome {
+    let nobody = heavenbase_tests::peer::nobody()?;
+    let error = Milvus::url(nobody).timeout(Duration::MAX).retries(1).connect().await.err().ok_or("somebody")?;
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    for (server, address) in servers() {
+        let driver = Milvus::url(address).timeout(Duration::MAX).connect().await?;
+        let part = Arc::new(lay_out(&driver, "milvus", &namespace(), &[number("number")])?);
+        assert!(driver.ensure(&part).await?.created, "{server}");
+        driver.drop_part(&part).await?;
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn thirty_thousand_rows_come_back_as_thirty_thousand() -> Outcome {
     const ROWS: usize = 30_000;

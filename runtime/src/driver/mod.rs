@@ -15,6 +15,7 @@ mod reply;
 mod subquery;
 mod sum;
 mod total;
+mod wait;
 mod write;
 
 pub use costs::SearchCosts;
@@ -30,6 +31,7 @@ pub use reply::Reply;
 pub use subquery::{Aggregate, AggregateFunction, Group, Measure, NearQuery, OrderKey, Position, SortKey, SubQuery, best_first};
 pub use sum::sum_overflow;
 pub use total::Total;
+pub(crate) use wait::{deadline_after, jittered};
 pub use write::{WriteBatch, WriteMode, WriteReport, no_key};
 
 use std::sync::Arc;

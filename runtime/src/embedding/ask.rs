@@ -4,9 +4,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use super::{Embedder, Patience};
+use crate::driver::{deadline_after, jittered};
 use crate::error::{Error, ErrorKind, Result, Status};
 
 type Answer<'a> = Pin<Box<dyn Future<Output = Result<Vec<Vec<f32>>>> + Send + 'a>>;
@@ -60,7 +61,7 @@ pub(crate) async fn ask(embedder: &dyn AnyEmbedder, texts: &[&str]) -> Result<Ve
 /// One batch, tried again while the failure is temporary and there is time.
 async fn patiently(embedder: &dyn AnyEmbedder, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
     let Patience { attempts, mut pause, deadline } = embedder.patience();
-    let end = Instant::now() + deadline;
+    let end = deadline_after(deadline);
     let mut attempt = 1;
     loop {
         let left = end.saturating_duration_since(Instant::now());
@@ -72,12 +73,12 @@ async fn patiently(embedder: &dyn AnyEmbedder, texts: &[&str]) -> Result<Vec<Vec
         if error.status() != Status::Temporary || attempt >= attempts {
             return Err(error.with("attempts", attempt));
         }
-        let wait = pause / 2 + (pause / 2).mul_f64(chance());
-        if Instant::now() + wait >= end {
+        let wait = jittered(pause);
+        if deadline_after(wait) >= end {
             return Err(error.with("attempts", attempt));
         }
         tokio::time::sleep(wait).await;
-        pause *= 2;
+        pause = pause.saturating_mul(2);
         attempt += 1;
     }
 }
@@ -85,11 +86,6 @@ async fn patiently(embedder: &dyn AnyEmbedder, texts: &[&str]) -> Result<Vec<Vec
 fn late(deadline: Duration, attempt: u32) -> Error {
     let why = format!("the embedder gave no answer within {deadline:?}: give it more with `Embedder::patience`, or fewer texts a call");
     Error::new(ErrorKind::Timeout, why).with("attempts", attempt)
-}
-
-/// Half of each pause is left to chance, so that many writers do not return together.
-fn chance() -> f64 {
-    f64::from(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.subsec_nanos()) % 1_000) / 1_000.0
 }
 
 /// The answer, if it comes in time. One that is there at once needs no clock.
@@ -113,4 +109,39 @@ fn check(answer: &[Vec<f32>], texts: usize, dimensions: usize) -> Result<()> {
         return wrong("the embedder gave a number that is not finite".to_owned());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fails once, and has all the time there is.
+    struct Patient(std::sync::atomic::AtomicBool);
+
+    impl Embedder for Patient {
+        fn model(&self) -> &str {
+            "patient"
+        }
+
+        fn dimensions(&self) -> usize {
+            1
+        }
+
+        fn patience(&self) -> Patience {
+            Patience { attempts: u32::MAX, pause: Duration::MAX, deadline: Duration::MAX }
+        }
+
+        async fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
+            let failed = self.0.swap(true, std::sync::atomic::Ordering::SeqCst);
+            if failed { Ok(vec![vec![1.0]; texts.len()]) } else { Err(Error::new(ErrorKind::Unavailable, "not yet")) }
+        }
+    }
+
+    #[tokio::test]
+    async fn patience_without_end_is_no_panic() {
+        let error = ask(&Patient(false.into()), &["a"]).await.err();
+        assert_eq!(error.map(|e| e.kind()), Some(ErrorKind::Unavailable), "the pause never ends");
+        let vectors = ask(&Patient(true.into()), &["a"]).await.ok();
+        assert_eq!(vectors.map(|v| v.len()), Some(1));
+    }
 }

@@ -126,7 +126,7 @@ impl Embedder for EmbeddingsClient {
 
     fn patience(&self) -> Patience {
         // The client has its own: it knows what the service said of waiting.
-        Patience { attempts: 1, deadline: self.of.endpoint.timeout + Duration::from_secs(1), ..Patience::default() }
+        Patience { attempts: 1, deadline: self.of.endpoint.timeout.saturating_add(Duration::from_secs(1)), ..Patience::default() }
     }
 
     async fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {

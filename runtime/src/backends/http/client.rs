@@ -4,6 +4,7 @@ pub(crate) use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 
 use super::{Answer, Endpoint, tls};
+use crate::driver::{deadline_after, jittered};
 use crate::error::{Error, ErrorKind, Result, Status};
 
 /// Largest answer that is read, in bytes: a service that sends without end must not take all memory.
@@ -149,7 +150,7 @@ impl HttpClient {
         let refuse = |why: String| Error::new(ErrorKind::Backend, why).with_status(Status::Temporary);
         let url = reqwest::Url::parse(address).ok().filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"));
         let Some(url) = url else { return Err(refuse(format!("{} redirects to something that is no address", self.service))) };
-        if url.scheme() == "http" && self.base.starts_with("https:") {
+        if url.scheme() == "http" && self.is_encrypted() {
             return Err(refuse(format!("{} redirects from an encrypted connection to one that is not", self.service)));
         }
         let host = url.host_str().unwrap_or_default();
@@ -159,9 +160,21 @@ impl HttpClient {
         Ok((HttpClient { base: format!("{}://{host}{port}/", url.scheme()), ..self.clone() }, path))
     }
 
+    /// Whether what is sent is encrypted.
+    #[cfg(any(feature = "pinecone", feature = "starrocks"))]
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.base.starts_with("https:")
+    }
+
+    /// Whether two clients speak to the same place.
+    #[cfg(feature = "pinecone")]
+    pub(crate) fn is_at(&self, other: &HttpClient) -> bool {
+        self.base == other.base
+    }
+
     /// When an operation that starts now must be over.
     pub(crate) fn deadline(&self) -> Instant {
-        Instant::now() + self.timeout
+        deadline_after(self.timeout)
     }
 
     /// Sends a request until there is an answer that trying again would not change, or the deadline passes. An answer
@@ -177,18 +190,17 @@ impl HttpClient {
         loop {
             let outcome = self.send_once(request, deadline).await;
             let wait = match &outcome {
-                Ok((answer, after)) => self.again(request, answer).then(|| after.unwrap_or(pause)),
+                // Who says how long to wait is not asked before that: chance only adds to it.
+                Ok((answer, after)) => self.again(request, answer).then(|| after.unwrap_or_default().saturating_add(jittered(pause))),
                 Err((error, sent)) => {
                     let harmless = request.safety == Safety::Repeatable || !sent;
-                    (harmless && error.kind() == ErrorKind::Unavailable).then_some(pause)
+                    (harmless && error.kind() == ErrorKind::Unavailable).then(|| jittered(pause))
                 }
             };
-            let wait = wait.filter(|wait| tries < self.retries && Instant::now() + *wait < deadline);
+            let wait = wait.filter(|wait| tries < self.retries && deadline_after(*wait) < deadline);
             let Some(wait) = wait else { return outcome.map(|(answer, _)| answer).map_err(|(error, _)| error) };
             tries += 1;
-            // Half of the pause is left to chance, so that many clients do not return together.
-            let nanos = u64::from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.subsec_nanos()));
-            tokio::time::sleep(wait / 2 + (wait / 2).mul_f64((nanos % 1_000) as f64 / 1_000.0)).await;
+            tokio::time::sleep(wait).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
@@ -233,11 +245,19 @@ impl HttpClient {
         let status = response.status().as_u16();
         let after = response.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse().ok()).map(Duration::from_secs);
         let headers = std::mem::take(response.headers_mut());
+        let too_large = || {
+            let why = format!("{} sent more than can be read at once: ask for less", self.service);
+            let status = if request.safety == Safety::Repeatable { Status::Permanent } else { Status::Unknown };
+            (Error::new(ErrorKind::LimitExceeded, why).with_status(status), true)
+        };
+        // Where the answer says how long it is, nothing of it needs to be read.
+        if response.content_length().is_some_and(|length| length > LARGEST_ANSWER as u64) {
+            return Err(too_large());
+        }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > LARGEST_ANSWER {
-                let error = Error::new(ErrorKind::LimitExceeded, format!("{} sent more than can be read at once", self.service));
-                return Err((error.with_status(on_failure), true));
+                return Err(too_large());
             }
             body.extend_from_slice(&chunk);
         }

@@ -10,6 +10,7 @@ use tonic_prost::ProstCodec;
 
 use super::config::{Consistency, Milvus};
 use super::proto::{self, Answer};
+use crate::driver::{deadline_after, jittered};
 use crate::error::{Error, ErrorKind, Result, Status};
 
 /// Longest answer read at once. The server's own limit is the same.
@@ -101,7 +102,7 @@ impl Client {
     }
 
     async fn call<Q: Message + Clone + 'static, A: Answer>(&self, method: &'static str, request: Q, effect: Effect) -> Result<A> {
-        let deadline = Instant::now() + self.timeout;
+        let deadline = deadline_after(self.timeout);
         let mut pause = FIRST_PAUSE;
         let mut tries = 0;
         // Whether an earlier try may have taken place: the error of the last one does not know.
@@ -114,15 +115,13 @@ impl Client {
                 Err(_) => failed(ErrorKind::Timeout, "Milvus did not answer in time", unsure(effect)),
             };
             perhaps |= error.status() == Status::Unknown;
-            let again = error.kind() == ErrorKind::Unavailable && tries < self.retries && Instant::now() + pause < deadline;
+            let again = error.kind() == ErrorKind::Unavailable && tries < self.retries && deadline_after(pause) < deadline;
             if !again {
                 let error = if perhaps { error.with_status(Status::Unknown) } else { error };
                 return Err(error.with("call", method));
             }
             tries += 1;
-            // Half of the pause is left to chance, so that many clients do not return together.
-            let nanos = u64::from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.subsec_nanos()));
-            tokio::time::sleep(pause / 2 + (pause / 2).mul_f64((nanos % 1_000) as f64 / 1_000.0)).await;
+            tokio::time::sleep(jittered(pause)).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }

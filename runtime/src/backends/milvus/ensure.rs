@@ -20,7 +20,7 @@ use super::read::Walk;
 use super::rows::Row;
 use super::shape::{Collection, Method, NO_VECTOR, Shape, collections_of, metric_name, value_field};
 use crate::capability::Placement;
-use crate::driver::{Ensured, Manifest};
+use crate::driver::{Ensured, Manifest, deadline_after};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Part;
 use crate::types::{LogicalType, Metric, Value};
@@ -177,7 +177,7 @@ impl Inner {
     async fn load(&self, collection: &str) -> Result<()> {
         const LOADED: i32 = 3;
         let mut pause = Duration::from_millis(20);
-        let deadline = std::time::Instant::now() + self.timeout;
+        let deadline = deadline_after(self.timeout);
         let state = || GetLoadState { collection_name: collection.to_owned(), db_name: self.client.database() };
         let now: LoadState = self.client.read("GetLoadState", state()).await?;
         if now.state == LOADED {

@@ -127,7 +127,7 @@ impl StarRocks {
         });
         let timeout = self.options.pool.statement_timeout;
         // The server gives up first, and says so.
-        let patience = if timeout.is_zero() { timeout } else { timeout + Duration::from_secs(5) };
+        let patience = if timeout.is_zero() { timeout } else { timeout.saturating_add(Duration::from_secs(5)) };
         let pool = Pool { pool: pool.connect_lazy_with(connect), patience, rewrite };
         let dialect = StarRocksDialect { shown: false, layout: self.layout };
         let writes = if timeout.is_zero() { Duration::from_secs(600) } else { timeout };

@@ -14,6 +14,7 @@ use crate::backends::sql::Statement;
 use crate::backends::sql::core::Lies;
 use crate::backends::sql::forms::{corrupt, decimal};
 use crate::backends::sql::session::{Answer, Phase};
+use crate::driver::deadline_after;
 use crate::error::Result;
 use crate::schema::Part;
 use crate::types::{LogicalType, Value};
@@ -64,7 +65,7 @@ impl Lies for StarRocksDialect {
 impl Core {
     /// When a write that begins now must be over.
     pub(super) fn deadline(&self) -> Instant {
-        Instant::now() + self.patience
+        deadline_after(self.patience)
     }
 
     /// The turn of a table.
