@@ -2,8 +2,9 @@
 //! writes cut short. What servers in trouble do stands in `trouble.rs`.
 #![cfg(feature = "chroma")]
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use heavenbase::backends::{Chroma, Connect};
@@ -14,11 +15,98 @@ use heavenbase::schema::{Binding, Index};
 use heavenbase::types::{Id, LogicalType, Metric, Value};
 use heavenbase::{ErrorKind, Status};
 use heavenbase_tests::data::Spec;
-use heavenbase_tests::peer::{Act, Answer, Trouble, relay};
+use heavenbase_tests::peer::{Act, Answer, How, Trouble, relay, serve};
 use heavenbase_tests::random::Random;
-use heavenbase_tests::store::{collect, delete, int, lay_out, namespace, nearest_ids, number, random_vector, upsert, vector, with_index};
+use heavenbase_tests::store::{
+    Store, collect, delete, int, lay_out, namespace, nearest_ids, number, random_vector, upsert, vector, with_index,
+};
+use serde_json::{Value as Json, json};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// Whether a record's keys are in the ranges of a filter, which is all that it asks for here.
+fn is_within(filter: &Json, metadata: &Json) -> bool {
+    let Some((key, test)) = filter.as_object().and_then(|map| map.iter().next()) else { return true };
+    let bound = |operator: &str| test[operator].as_i64().zip(metadata[key].as_i64());
+    match test.as_array() {
+        Some(all) => all.iter().all(|filter| is_within(filter, metadata)),
+        None => bound("$gte").is_none_or(|(bound, key)| key >= bound) && bound("$lte").is_none_or(|(bound, key)| key <= bound),
+    }
+}
+
+/// As much of Chroma as keeps rows and gives them back: all, or by id. An answer of more than so many rows is too large to read,
+/// and so is every search's.
+fn small(most: Arc<AtomicUsize>) -> std::io::Result<String> {
+    let (made, records) = (Mutex::new(json!(null)), Mutex::new(BTreeMap::<String, (Json, Json)>::new()));
+    let too_large = || Answer::none().sent(How::endless());
+    let address = serve(move |request| {
+        let (path, body) = (request.path(), request.json().unwrap_or_default());
+        let (mut made, mut records) =
+            (made.lock().unwrap_or_else(PoisonError::into_inner), records.lock().unwrap_or_else(PoisonError::into_inner));
+        let list = |key: &str| body[key].as_array().cloned().unwrap_or_default();
+        match (request.method.as_str(), path.rsplit('/').next().unwrap_or_default()) {
+            ("GET", "version") => Answer::json(200, &json!("1.5.9")),
+            ("GET", "pre-flight-checks") => Answer::json(200, &json!({ "max_batch_size": 1_000 })),
+            ("POST", "collections") => {
+                *made = json!({ "id": "c", "metadata": body["metadata"], "configuration_json": body["configuration"] });
+                Answer::json(200, &made)
+            }
+            ("GET", _) if path.contains("/collections/") && made.is_null() => Answer::of(404, "{}"),
+            ("GET", _) => Answer::json(200, &made),
+            ("POST", "upsert") => {
+                let more = list("ids").into_iter().zip(list("embeddings").into_iter().zip(list("metadatas")));
+                records.extend(more.map(|(id, record)| (id.as_str().unwrap_or_default().to_owned(), record)));
+                Answer::json(200, &json!({}))
+            }
+            ("POST", "get") => {
+                let wanted = |id: &String| body["ids"].as_array().is_none_or(|ids| ids.iter().any(|wanted| wanted == id.as_str()));
+                let limit = body["limit"].as_u64().and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+                let ids: Vec<&String> =
+                    records.keys().filter(|id| wanted(id) && is_within(&body["where"], &records[*id].1)).take(limit).collect();
+                let shown = |key: &str| list("include").iter().any(|name| name == key);
+                if shown("metadatas") && ids.len() > most.load(Ordering::SeqCst) {
+                    return too_large();
+                }
+                let mut answer = json!({ "ids": ids });
+                if shown("metadatas") {
+                    answer["metadatas"] = ids.iter().map(|id| records[*id].1.clone()).collect();
+                }
+                if shown("embeddings") {
+                    answer["embeddings"] = ids.iter().map(|id| records[*id].0.clone()).collect();
+                }
+                Answer::json(200, &answer)
+            }
+            _ => too_large(),
+        }
+    })?;
+    Ok(format!("http://{address}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_too_large_is_asked_for_in_pieces() -> Outcome {
+    let most = Arc::new(AtomicUsize::new(usize::MAX));
+    let store = Store::open(Chroma::url(small(most.clone())?), &[number("number"), vector("near", 2, Metric::L2).required()]).await?;
+    let row = |n: i64| (Id::from(format!("{n:03}")), vec![Value::Int(n), Value::Vector([n as f32, 0.0].into())]);
+    let rows: Vec<(Id, Vec<Value>)> = (0..150).map(row).collect();
+    store.upsert(1, &rows).await?;
+    let ids: Vec<Id> = rows.iter().map(|row| row.0.clone()).collect();
+    for limit in [149, 20, 1] {
+        most.store(limit, Ordering::SeqCst);
+        for columns in [&[0][..], &[0, 1]] {
+            let walked = store.select(SubQuery { columns: columns.to_vec(), ..SubQuery::default() }).await?;
+            let fetched = store.driver.fetch(&store.part, &ids, columns).await?;
+            for found in [walked, fetched] {
+                assert_eq!(found.ids, ids, "at most {limit}");
+                assert!((0..150).all(|at| found.row(at) == &rows[at].1[..columns.len()]), "at most {limit}");
+            }
+        }
+        let near = store.near(1, &[7.2, 0.0], 3, false, Filter::all()).await?;
+        assert_eq!(near.ids, ["007", "008", "006"].map(Id::from), "at most {limit}");
+    }
+    most.store(0, Ordering::SeqCst);
+    assert_eq!(store.all().await.err().ok_or("rows")?.kind(), ErrorKind::LimitExceeded);
+    Ok(())
+}
 
 fn server() -> Option<String> {
     let address = std::env::var("HEAVENBASE_TEST_CHROMA").ok();

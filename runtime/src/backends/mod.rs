@@ -5,6 +5,8 @@
 pub(crate) mod disk;
 #[cfg(any(feature = "sqlite", feature = "duckdb"))]
 pub(crate) mod embedded;
+#[cfg(any(feature = "elasticsearch", feature = "chroma", feature = "pinecone", feature = "milvus"))]
+mod fewer;
 #[cfg(feature = "_http")]
 pub(crate) mod http;
 mod native;

@@ -117,6 +117,14 @@ pub enum How {
     Bytes(Vec<u8>),
 }
 
+impl How {
+    /// As the beginning of more than any driver reads at once.
+    #[must_use]
+    pub fn endless() -> How {
+        How::Bytes(b"HTTP/1.1 200 X\r\ncontent-type: application/json\r\ncontent-length: 99999999999\r\n\r\n{".to_vec())
+    }
+}
+
 impl Answer {
     /// An answer of JSON.
     pub fn json(status: u16, body: &Json) -> Answer {

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, json};
 
 use super::document::Source;
+use crate::backends::fewer::fewer;
 use crate::backends::http::{Answer, HttpClient, Method, Request, Safety, segment};
 use crate::error::{Error, ErrorKind, Result, Status};
 use crate::types::Json;
@@ -59,6 +60,9 @@ pub(super) struct Found {
     pub(super) hits: Hits,
     #[serde(default)]
     pub(super) aggregations: Json,
+    /// How long the answer is.
+    #[serde(skip)]
+    pub(super) bytes: usize,
 }
 
 #[derive(Debug, Deserialize)]
@@ -185,7 +189,11 @@ impl Api {
     }
 
     async fn search_at(&self, path: String, body: &Json, deadline: Instant) -> Result<Found> {
-        let found: Found = self.ask(&Request::new(Method::POST, path, Safety::Repeatable).with_json(body), deadline).await?;
+        let answer = self.http.send(&Request::new(Method::POST, path, Safety::Repeatable).with_json(body), deadline).await?;
+        if !answer.is_success() {
+            return Err(refused(&answer));
+        }
+        let found = Found { bytes: answer.body.len(), ..answer.json()? };
         if found.timed_out || found.shards.failed > 0 {
             // Part of the rows would pass for all of them.
             return Err(Error::new(ErrorKind::Unavailable, "a part of the index did not answer: try again later"));
@@ -216,13 +224,22 @@ impl Api {
             hit: Hit,
         }
         // The answer must stay readable at once even if documents are large.
-        const AT_ONCE: usize = 1_000;
+        let mut most = 1_000;
         let mut found = Vec::with_capacity(ids.len());
-        for ids in ids.chunks(AT_ONCE) {
-            let body = json!({ "docs": ids.iter().map(|id| json!({ "_id": id, "_source": source })).collect::<Vec<_>>() });
+        let mut rest = ids;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(most));
+            let body = json!({ "docs": now.iter().map(|id| json!({ "_id": id, "_source": source })).collect::<Vec<_>>() });
             let request = Request::new(Method::POST, format!("{}/_mget", segment(index)), Safety::Repeatable).with_json(&body);
-            let answered: Answered = self.ask(&request, deadline).await?;
-            if answered.docs.len() != ids.len() {
+            let answered: Answered = match self.ask(&request, deadline).await {
+                Ok(answered) => answered,
+                Err(error) => {
+                    most = fewer(error, now.len())?;
+                    continue;
+                }
+            };
+            rest = later;
+            if answered.docs.len() != now.len() {
                 return Err(Error::new(ErrorKind::Backend, "Elasticsearch answered for fewer documents than were asked for"));
             }
             for doc in answered.docs {

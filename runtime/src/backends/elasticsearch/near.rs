@@ -15,6 +15,7 @@ use super::driver::Shared;
 use super::fields::Origin;
 use super::query::{every, exists, of_ids};
 use super::search::matching;
+use crate::backends::fewer::fewer;
 use crate::driver::{self, NearQuery, Page, SubQuery, few_in_doubt};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, Part};
@@ -57,7 +58,10 @@ pub(super) async fn search(shared: &Shared, part: &Part, query: &SubQuery, near:
         let most = MOST.min(shared.limits(part).rows);
         if quick && k <= most {
             // A graph may lose sight of rows behind a filter: fewer than k are believed of the exact search only.
-            found = ask(shared, part, query, near, &filter, &field("f", column), k, (k + 16).min(most)).await?.0;
+            match ask(shared, part, query, near, &filter, &field("f", column), k, (k + 16).min(most)).await {
+                Err(error) if error.kind() == ErrorKind::LimitExceeded => {}
+                hits => found = hits?.0,
+            }
         }
         if found.len() < k {
             found = exactly(shared, part, query, near, &filter, &exact_field, k).await?;
@@ -78,7 +82,11 @@ async fn exactly(shared: &Shared, part: &Part, query: &SubQuery, near: &NearQuer
     let mut size = k + k / 8 + 16;
     let most = MOST.min(shared.limits(part).rows);
     while size <= most {
-        let (rows, scores) = ask(shared, part, query, near, filter, at, k, size).await?;
+        let (rows, scores) = match ask(shared, part, query, near, filter, at, k, size).await {
+            // Too large an answer: read in pages instead.
+            Err(error) if error.kind() == ErrorKind::LimitExceeded => break,
+            hits => hits?,
+        };
         if rows.len() < size {
             return Ok(rows);
         }
@@ -213,10 +221,9 @@ fn scored(part: &Part, columns: &[usize], near: &NearQuery, hit: super::api::Hit
 /// Memory holds the best `k` and one page.
 async fn walk(shared: &Shared, part: &Part, query: &SubQuery, near: &NearQuery, filter: &Json, k: usize) -> Result<Vec<Scored>> {
     let there = part.columns.get(near.column).map(|c| exists(&field("f", c)));
-    let rows = WALK.min(shared.limits(part).rows);
+    let mut rows = WALK.min(shared.limits(part).rows);
     let columns = with_vector(query, near);
     let mut body = json!({
-        "size": rows,
         "query": every(there.into_iter().chain([filter.clone()]).collect()),
         "sort": [{ super::document::ID: "asc" }],
         "_source": source_of(part, &columns),
@@ -230,7 +237,14 @@ async fn walk(shared: &Shared, part: &Part, query: &SubQuery, near: &NearQuery, 
         if let Some(after) = &after {
             body["search_after"] = json!([after]);
         }
-        let hits = point.search(body.clone(), api.http.deadline()).await?.hits.hits;
+        body["size"] = rows.into();
+        let hits = match point.search(body.clone(), api.http.deadline()).await {
+            Ok(found) => found.hits.hits,
+            Err(error) => {
+                rows = fewer(error, rows)?;
+                continue;
+            }
+        };
         let count = hits.len();
         after = hits.last().map(|hit| hit.id.clone());
         for hit in hits {

@@ -10,6 +10,7 @@ use super::api::{Found, Point};
 use super::document::{ID, field, segment_field};
 use super::fields::Origin;
 use super::{codec, near, query, text};
+use crate::backends::fewer::fewer;
 use crate::driver::{NearQuery, OrderKey, Page, PageStream, Position, Reply, SortKey, SubQuery};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::Filter;
@@ -103,6 +104,11 @@ fn search_after(part: &Part, order: &[OrderKey], position: &Position) -> Vec<Jso
     place
 }
 
+/// How many rows fit a page, where so many take so many bytes.
+fn fitting(bytes: usize, rows: usize) -> usize {
+    (PAGE_BYTES / (bytes / rows.max(1)).max(1)).max(1)
+}
+
 /// The pages of one sub-query.
 pub(super) struct Stream {
     shared: Arc<Shared>,
@@ -122,6 +128,8 @@ pub(super) struct Stream {
     rows: usize,
     /// Most rows of a page.
     most: usize,
+    /// Rows that the last search asked for.
+    asked: usize,
     done: bool,
 }
 
@@ -146,6 +154,7 @@ impl Stream {
             left: query.limit.unwrap_or(usize::MAX),
             rows: query.page_rows.clamp(1, most),
             most,
+            asked: 0,
             done: false,
             shared,
             part,
@@ -170,11 +179,15 @@ impl Stream {
             return self.nearest(near).await;
         }
         loop {
-            let wanted = self.rows.min(self.left.saturating_add(self.skip)).min(self.most);
             // Rows that are left out are walked over too: `from` ends at the result window.
-            let page = self.page(wanted, deadline).await?;
-            let full = page.len() == wanted;
-            if !full {
+            let page = match self.page(self.shared.api.http.deadline()).await {
+                Ok(page) => page,
+                Err(error) => {
+                    self.most = fewer(error, self.asked)?;
+                    continue;
+                }
+            };
+            if page.len() < self.asked {
                 self.done = true;
                 self.point = None;
             }
@@ -186,8 +199,7 @@ impl Stream {
                     SortKey::Id => Value::Text(page.ids[last].as_str().to_owned()),
                 });
                 self.after = Some(Position { keys: keys.collect(), id: page.ids[last].clone() });
-                let bytes = page.weight() / page.len();
-                self.rows = (PAGE_BYTES / bytes.max(1)).clamp(1, self.most).min(self.rows.saturating_mul(2));
+                self.rows = fitting(page.weight(), page.len()).min(self.rows.saturating_mul(2));
             }
             let given = self.cut(page);
             if self.left == 0 {
@@ -221,9 +233,14 @@ impl Stream {
         kept
     }
 
-    async fn page(&mut self, wanted: usize, deadline: Instant) -> Result<Page> {
+    /// How many rows the next page may have.
+    fn wanted(&self) -> usize {
+        self.rows.min(self.left.saturating_add(self.skip)).min(self.most)
+    }
+
+    /// The next page. The last one has fewer rows than were asked for.
+    async fn page(&mut self, deadline: Instant) -> Result<Page> {
         let mut body = json!({
-            "size": wanted,
             "query": matching(&self.shared, &self.part, &self.query.filter, self.query.ids.as_deref())?,
             "sort": sort(&self.part, &self.query.order),
             "track_total_hits": false,
@@ -231,12 +248,10 @@ impl Stream {
         if let Some(after) = &self.after {
             body["search_after"] = search_after(&self.part, &self.query.order, after).into();
         }
-        // One page is one search; only what goes on needs a point in time, which costs two requests more.
-        let single = self.point.is_none() && self.left.saturating_add(self.skip) <= wanted;
         loop {
             let origin = if self.whole { Origin::Source } else { self.origin() };
             origin.ask(&self.part, &self.columns, &mut body);
-            let found = self.found(&mut body, wanted, single, deadline).await?;
+            let found = self.found(&mut body, deadline).await?;
             if let Some(page) = self.read(found, origin)? {
                 self.shared.lengths.note(&self.part, &self.columns, page.values.chunks_exact(page.width.max(1)));
                 return Ok(page);
@@ -249,21 +264,27 @@ impl Stream {
         Origin::of(&self.part, &self.columns, &self.shared.limits(&self.part), &self.shared.lengths)
     }
 
-    /// The answer to a search for so many rows, in the point in time if there is more than one.
-    async fn found(&mut self, body: &mut Json, wanted: usize, single: bool, deadline: Instant) -> Result<Found> {
+    /// The answer to a search for the next page, in a point in time if there is more than one.
+    async fn found(&mut self, body: &mut Json, deadline: Instant) -> Result<Found> {
         let api = &self.shared.api;
-        if single {
+        self.asked = self.wanted();
+        body["size"] = self.asked.into();
+        // One page is one search; only what goes on needs a point in time, which costs two requests more.
+        if self.point.is_none() && self.left.saturating_add(self.skip) <= self.asked {
             return api.search(&self.part.table, body, deadline).await;
         }
-        if !self.many && wanted >= FEW {
+        if !self.many && self.asked >= FEW {
+            self.asked = FEW;
             body["size"] = FEW.into();
             let found = api.search(&self.part.table, body, deadline).await?;
             if found.hits.hits.len() < FEW {
                 return Ok(found);
             }
-            // All pages are of one point in time, this one too.
+            // All pages are of one point in time, this one too; but now it is known how long rows are.
             self.many = true;
-            body["size"] = wanted.into();
+            self.rows = self.rows.min(fitting(found.bytes, FEW));
+            self.asked = self.wanted();
+            body["size"] = self.asked.into();
         }
         let point = match &mut self.point {
             Some(point) => point,

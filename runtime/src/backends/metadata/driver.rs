@@ -10,6 +10,7 @@ use super::near::Nearest;
 use super::shape::{Layout, Shape, Space};
 use super::store::{Depth, Found, Moment, Store};
 use super::walk::{Parted, Walk, in_id_order};
+use crate::backends::fewer::fewer;
 use crate::driver::{
     Aggregate, AggregateFunction, Description, Driver, Ensured, Group, NearQuery, Page, PageStream, Pushdown, Reply, SearchCosts, SubQuery,
     WriteBatch, WriteReport,
@@ -59,8 +60,17 @@ impl<S: Store> Inner<S> {
     /// Rows by id, sorted, absent ones left out.
     pub(super) async fn rows(&self, shape: &Shape, space: &Space, ids: &[String], depth: Depth) -> Result<Vec<super::Record>> {
         let mut found = Vec::with_capacity(ids.len());
-        for chunk in ids.chunks(self.most_ids.min(batch_of(shape, depth))) {
-            found.append(&mut self.store.get(space, chunk, depth).await?);
+        let mut most = self.most_ids.min(batch_of(shape, depth)).max(1);
+        let mut rest = ids;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rest.len().min(most));
+            match self.store.get(space, now, depth).await {
+                Ok(mut records) => {
+                    found.append(&mut records);
+                    rest = later;
+                }
+                Err(error) => most = fewer(error, now.len())?,
+            }
         }
         found.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         found.dedup_by(|a, b| a.id == b.id);

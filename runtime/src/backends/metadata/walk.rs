@@ -7,6 +7,7 @@ use super::driver::{Inner, batch_of, page};
 use super::filter::{self, Where, ids_of, of_filter};
 use super::shape::Shape;
 use super::store::{Depth, Dialect, Moment, Record, Store};
+use crate::backends::fewer::fewer;
 use crate::driver::{OrderKey, Page, PageStream, Reply, SortKey, SubQuery};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Filter, Program};
@@ -103,6 +104,7 @@ pub(super) struct Walk<S> {
     columns: Vec<usize>,
     after: Option<(String, bool)>,
     page: usize,
+    most: usize,
     skip: usize,
     left: usize,
     /// Records to give next, sorted by id; whole ones or ids alone.
@@ -126,6 +128,7 @@ impl<S: Store> Walk<S> {
             columns,
             after: None,
             page: *PAGE.end(),
+            most: *PAGE.end(),
             skip: 0,
             left: usize::MAX,
             pending: VecDeque::new(),
@@ -189,7 +192,7 @@ impl<S: Store> Walk<S> {
             self.skip -= skipped;
             rows.truncate(self.left);
             self.left -= rows.len();
-            self.page = (self.page * 2).min(*PAGE.end());
+            self.page = (self.page * 2).min(self.most);
             if !rows.is_empty() {
                 return page(&shape, &rows, &self.columns, dialect).map(Some);
             }
@@ -232,7 +235,17 @@ impl<S: Store> Walk<S> {
             // Rows with one and the same key cannot be told apart by a range: all of them are asked for.
             let limit = (from != to).then_some(ask + 1);
             let asked = if whole { depth } else { Depth::Ids };
-            let mut found = self.inner.store.matching(shape.first(), filter, limit, asked).await?;
+            let mut found = match self.inner.store.matching(shape.first(), filter, limit, asked).await {
+                // Rows are long: fewer of them at once from now on, and their ids first.
+                Err(error) if whole && dialect.ids_are_cheap => {
+                    self.most = fewer(error, ask + 1)?;
+                    self.page = self.page.min(self.most);
+                    whole = false;
+                    ask = dialect.window;
+                    continue;
+                }
+                other => other?,
+            };
             if limit.is_some() && found.len() > ask {
                 if whole && dialect.ids_are_cheap {
                     whole = false;

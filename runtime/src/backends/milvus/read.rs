@@ -7,8 +7,9 @@ use super::driver::Inner;
 use super::options;
 use super::expression::{self, Expression};
 use super::proto::{KeyValuePair, Query, QueryResults};
-use super::rows::Fields;
+use super::rows::{COUNT, Fields};
 use super::shape::Shape;
+use crate::backends::fewer::fewer;
 use crate::driver::{OrderKey, Page, PageStream, Reply, SortKey, SubQuery};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::Filter;
@@ -17,8 +18,6 @@ use crate::types::{Id, Value};
 
 /// Most rows the server gives at once, and most of one search.
 pub(super) const WINDOW: usize = 16_384;
-/// What a query for a count asks for.
-const COUNT: &str = "count(*)";
 /// Most ids in one expression.
 pub(super) const MAX_IDS: usize = 1_000;
 /// Fewest and most rows of a page: a round trip costs more than some rows.
@@ -106,8 +105,8 @@ impl Inner {
                 let mut limit = left.len();
                 let page = loop {
                     match self.least(shape, &expression::of_ids(&left), columns, limit, consistency).await {
-                        Err(error) if error.kind() == ErrorKind::LimitExceeded && limit > 1 => limit /= 2,
-                        other => break other?,
+                        Ok(page) => break page,
+                        Err(error) => limit = fewer(error, limit)?,
                     }
                 };
                 let whole = page.len() < limit || limit == left.len();
@@ -180,12 +179,12 @@ impl Walk {
             let condition = self.condition.clone().and(position);
             let limit = self.page.min(self.left.saturating_add(self.skip)).min(WINDOW);
             let page = match self.inner.least(&self.shape, &condition, &self.columns, limit, self.inner.usual(&self.shape)).await {
-                Err(error) if error.kind() == ErrorKind::LimitExceeded && limit > 1 => {
-                    self.page = limit / 2;
+                Ok(page) => page,
+                Err(error) => {
+                    self.page = fewer(error, limit)?;
                     self.most = self.page;
                     continue;
                 }
-                other => other?,
             };
             self.page = (self.page * 2).min(self.most);
             let full = page.len() >= limit;
