@@ -11,10 +11,11 @@ use heavenbase::driver::{NearQuery, OrderKey, Page, SortKey, SubQuery};
 use heavenbase::filter::{Condition, Filter};
 use heavenbase::schema::Index;
 use heavenbase::types::{Date, Duration, Id, LogicalType, Metric, Timestamp, Uuid, Value};
+use heavenbase::{ErrorKind, Status};
 use heavenbase_tests::data::Spec;
-use heavenbase_tests::peer::{Act, Answer, Request, Trouble, relay};
+use heavenbase_tests::peer::{Act, Answer, How, Request, Trouble, relay};
 use heavenbase_tests::random::Random;
-use heavenbase_tests::store::{Row, Store, int, nearest, nearest_ids, number, random_vector, test, vector};
+use heavenbase_tests::store::{Row, Store, int, lay_out, nearest, nearest_ids, number, random_vector, test, vector};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -170,13 +171,18 @@ impl Filled {
     }
 }
 
-/// Nothing where there is no server.
-async fn filled(specs: &[Spec], rows: &[Row]) -> Result<Option<Filled>, Box<dyn std::error::Error>> {
-    let Ok(address) = std::env::var("HEAVENBASE_TEST_ELASTICSEARCH") else {
+fn address() -> Option<String> {
+    let address = std::env::var("HEAVENBASE_TEST_ELASTICSEARCH").ok();
+    if address.is_none() {
         assert!(std::env::var_os("HEAVENBASE_TEST_REQUIRED").is_none(), "no Elasticsearch, and nothing may be skipped");
         eprintln!("not run: HEAVENBASE_TEST_ELASTICSEARCH is not set");
-        return Ok(None);
-    };
+    }
+    address
+}
+
+/// Nothing where there is no server.
+async fn filled(specs: &[Spec], rows: &[Row]) -> Result<Option<Filled>, Box<dyn std::error::Error>> {
+    let Some(address) = address() else { return Ok(None) };
     let (asked, trouble) = (Asked::default(), Trouble::default());
     let ears = asked.clone();
     trouble.is(move |request| {
@@ -479,5 +485,147 @@ async fn close_rows_alone_are_read_again() -> Outcome {
         rows = before;
         other.close().await?;
     }
+    Ok(())
+}
+
+/// Long rows on the real node, through a relay that lets no more than so many come at once; and how many searches asked for.
+struct Long {
+    store: Store,
+    rows: Vec<Row>,
+    most: Arc<AtomicUsize>,
+    sizes: Arc<Mutex<Vec<usize>>>,
+}
+
+async fn long_rows(count: usize, length: usize) -> Result<Option<Long>, Box<dyn std::error::Error>> {
+    let Some(address) = address() else { return Ok(None) };
+    let (trouble, most, sizes) = (Trouble::default(), Arc::new(AtomicUsize::new(usize::MAX)), Arc::new(Mutex::new(Vec::new())));
+    let (limit, asked) = (most.clone(), sizes.clone());
+    trouble.is(move |request| {
+        let Ok(body) = request.json() else { return Act::Pass };
+        let size = body["docs"].as_array().map(Vec::len).or(body["size"].as_u64().and_then(|size| usize::try_from(size).ok()));
+        asked.lock().unwrap_or_else(PoisonError::into_inner).extend(size);
+        if size > Some(limit.load(Ordering::SeqCst)) { Act::Answer(Answer::none().sent(How::endless())) } else { Act::Pass }
+    });
+    let text = Spec::new("text", LogicalType::Text { max: 100_000 }, Placement::InlineColumn);
+    let specs = [number("number"), text, vector("near", 4, Metric::L2)];
+    let store = Store::open(Elasticsearch::url(relay(&address, trouble)?).refresh(Refresh::BeforeSearch), &specs).await?;
+    let text = |n: usize| Value::Text(format!("{n:05}{}", "x".repeat(length)));
+    let near = |n: usize| Value::Vector([n as f32, 1.0, 0.0, 0.0].into());
+    let rows: Vec<Row> = (0..count).map(|n| (Id::from(format!("{n:05}")), vec![Value::Int(n as i64), text(n), near(n)])).collect();
+    store.upsert(7, &rows).await?;
+    let long = Long { store, rows, most, sizes };
+    long.asked();
+    Ok(Some(long))
+}
+
+impl Long {
+    /// How many rows each request asked for since this was last asked.
+    fn asked(&self) -> Vec<usize> {
+        std::mem::take(&mut self.sizes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// As the workspace asks where all rows are gathered.
+fn gathered(limit: Option<usize>) -> SubQuery {
+    SubQuery { columns: vec![0, 1], page_rows: 65_536, limit, ..SubQuery::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_long_rows_are_as_small_as_the_rows_are_long() -> Outcome {
+    let Some(long) = long_rows(700, 80_000).await? else { return Ok(()) };
+    let all: Vec<&Row> = long.rows.iter().collect();
+    is_so(&long.store.select(gathered(None)).await?, &all, &[0, 1], "all");
+    let asked = long.asked();
+    // 8 MB a page are 104 rows, and the first 256 are asked for before their length is known.
+    assert!(asked.iter().all(|rows| *rows <= 256) && asked.iter().filter(|rows| **rows > 110).count() <= 1, "{asked:?}");
+    long.store.close().await?;
+    // Short rows come in one page still.
+    let Some(short) = long_rows(700, 10).await? else { return Ok(()) };
+    is_so(&short.store.select(gathered(None)).await?, &short.rows.iter().collect::<Vec<_>>(), &[0, 1], "all");
+    assert!(short.asked().len() <= 3);
+    short.store.close().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_too_large_is_asked_for_in_pieces() -> Outcome {
+    let Some(long) = long_rows(600, 100).await? else { return Ok(()) };
+    let (all, ids): (Vec<&Row>, Vec<Id>) = (long.rows.iter().collect(), long.rows.iter().map(|row| row.0.clone()).collect());
+    for most in [300, 60, 1] {
+        long.most.store(most, Ordering::SeqCst);
+        // One row at a time takes its time.
+        let rows = if most == 1 { &all[..20] } else { &all[..] };
+        let some = (most == 1).then_some(20);
+        is_so(&long.store.select(gathered(some)).await?, rows, &[0, 1], "pages");
+        is_so(&long.store.select(gathered(Some(rows.len()))).await?, rows, &[0, 1], "one page");
+        let found = long.store.driver.fetch(&long.store.part, &ids[..rows.len()], &[0, 1]).await?;
+        is_so(&found, rows, &[0, 1], "by id");
+    }
+    long.most.store(20, Ordering::SeqCst);
+    let target = [33.0, 1.0, 0.0, 0.0];
+    let near = long.store.near(2, &target, 10, true, Filter::all()).await?;
+    assert_eq!(near.ids, nearest_ids(&long.rows, 2, &target, Metric::L2, 10, |_| true), "the nearest");
+    // What is too large alone stays an error, and is not asked for again and again.
+    long.most.store(0, Ordering::SeqCst);
+    long.asked();
+    for (what, error) in [
+        ("pages", long.store.select(gathered(None)).await.err()),
+        ("by id", long.store.driver.fetch(&long.store.part, &ids, &[0, 1]).await.err()),
+    ] {
+        let error = error.ok_or_else(|| format!("{what}: rows"))?;
+        assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{what}: {error:?}");
+        assert!(long.asked().len() <= 20, "{what}");
+    }
+    long.most.store(usize::MAX, Ordering::SeqCst);
+    long.store.close().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_too_busy_to_fill_a_new_field_is_given_up_in_time() -> Outcome {
+    let Some(address) = address() else { return Ok(()) };
+    let store = Store::open(Elasticsearch::url(&address).refresh(Refresh::BeforeSearch), &[number("number")]).await?;
+    let rows: Vec<Row> = (0..700).map(|n| (Id::from(format!("{n:04}")), vec![Value::Int(n)])).collect();
+    store.upsert(7, &rows).await?;
+    // Rows of more than one request, of which the node takes none, or one in a while, or some.
+    let (trouble, bulks) = (Trouble::default(), Arc::new(AtomicUsize::new(0)));
+    let driver = Elasticsearch::url(relay(&address, trouble.clone())?).timeout(std::time::Duration::from_secs(2)).connect().await?;
+    let specs = [number("number"), number("rank").defaulted(|| Value::Int(7)), number("stock").defaulted(|| Value::Int(8))];
+    let newer = Arc::new(lay_out(&driver, "elasticsearch", &store.part.namespace, &specs)?);
+    for (status, kind) in [(429, ErrorKind::Unavailable), (503, ErrorKind::Unavailable), (409, ErrorKind::Conflict)] {
+        bulks.store(0, Ordering::SeqCst);
+        let count = bulks.clone();
+        trouble.is(move |request| {
+            if !request.path().ends_with("/_bulk") {
+                return Act::Pass;
+            }
+            count.fetch_add(1, Ordering::SeqCst);
+            let lines = request.body().iter().filter(|byte| **byte == b'\n').count();
+            let item = serde_json::json!({ "index": { "status": status } });
+            Act::Answer(Answer::json(200, &serde_json::json!({ "items": vec![item; lines / 2] })))
+        });
+        let ensured = tokio::time::timeout(std::time::Duration::from_secs(20), driver.ensure(&newer)).await;
+        let error = ensured.map_err(|_| format!("{status}: without end"))?.err().ok_or("it took place")?;
+        assert_eq!((error.kind(), error.status(), error.field()), (kind, Status::Temporary, Some("rank")), "{error:?}");
+        assert!((2..20).contains(&bulks.load(Ordering::SeqCst)), "{status}: {bulks:?} requests");
+    }
+    // A node that takes some rows and is busy in between gets on.
+    bulks.store(0, Ordering::SeqCst);
+    let count = bulks.clone();
+    trouble.is(move |request| match request.path().ends_with("/_bulk") && count.fetch_add(1, Ordering::SeqCst) % 2 == 0 {
+        true => {
+            let lines = request.body().iter().filter(|byte| **byte == b'\n').count();
+            Act::Answer(Answer::json(
+                200,
+                &serde_json::json!({ "items": vec![serde_json::json!({ "index": { "status": 429 } }); lines / 2] }),
+            ))
+        }
+        false => Act::Pass,
+    });
+    assert_eq!(driver.ensure(&newer).await?.added, ["rank", "stock"]);
+    let filled = Store { driver: driver.clone(), part: newer };
+    let found = filled.select(SubQuery { columns: vec![1, 2], ..SubQuery::default() }).await?;
+    assert!(found.len() == 700 && (0..700).all(|row| found.row(row) == [Value::Int(7), Value::Int(8)]));
+    filled.close().await?;
     Ok(())
 }

@@ -210,6 +210,7 @@ async fn half_a_bulk_says_which_half() {
     assert_eq!((error.detail("id"), error.detail("rows written")), (Some("b"), Some("1 of 2")), "{error:?}");
     let refused = RowOutcome::Refused("Elasticsearch cannot index a value of this row".into());
     assert!(error.rows().eq([("a", &RowOutcome::Done), ("b", &refused)]), "{:?}", error.rows().collect::<Vec<_>>());
+    assert_eq!(error.detail("row"), None, "a place in this batch is none in the caller's rows: {error:?}");
     assert!(!format!("{error:?}").contains("424242"), "{error:?}");
 }
 

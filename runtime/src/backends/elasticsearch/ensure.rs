@@ -5,15 +5,17 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use super::api::refused;
 use super::document::{field, mapping_of, of_row, properties, source_of};
 use super::driver::{Shared, index_path};
 use super::limits::{FLAT_VECTORS, longest_vector};
 use super::query::{exists, not};
+use crate::backends::fewer::fewer;
 use crate::backends::http::{Method, Request, Safety};
 use crate::capability::Placement;
-use crate::driver::{Ensured, Manifest};
+use crate::driver::{Ensured, Manifest, deadline_after, jittered};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, Part};
 use crate::types::{Id, Json, LogicalType, Value};
@@ -36,6 +38,9 @@ const METHODS: &[(&str, &[&str])] = &[("", &["m", "ef_construction", "ef"]), ("h
 const USUAL_FIELDS: usize = 1_000;
 /// Rows filled at once when a field with a default is added.
 const FILLED: usize = 500;
+/// Pauses of filling while it does not get on; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 impl Meta {
     fn of(part: &Part, version: (u32, u32)) -> Self {
@@ -190,43 +195,87 @@ async fn fill(shared: &Shared, part: &Part, position: usize) -> Result<()> {
     let api = &shared.api;
     let Some(column) = part.columns.get(position) else { return Ok(()) };
     let Some(default) = column.default.map(|default| default()).filter(|value| !value.is_null()) else { return Ok(()) };
-    let all: Vec<usize> = (0..part.columns.len()).collect();
+    // As long as rows are filled there is time for more.
+    let mut deadline = api.http.deadline();
+    let mut pause = FIRST_PAUSE;
+    let mut size = FILLED;
     loop {
-        let deadline = api.http.deadline();
-        api.refresh(&part.table, deadline).await?;
-        let body = json!({
-            "size": FILLED,
-            "query": not(exists(&field("f", column))),
-            "_source": source_of(part, &all),
-            "seq_no_primary_term": true,
-            "track_total_hits": false,
-        });
-        let found = api.search(&part.table, &body, deadline).await?.hits.hits;
-        if found.is_empty() {
-            return Ok(());
-        }
-        let mut lines = Vec::new();
-        for hit in &found {
-            let mut values: Vec<Value> = hit.source.values(part, &all)?;
-            if let Some(value) = values.get_mut(position) {
-                *value = default.clone();
+        let filled = match fill_some(shared, part, position, &default, size, deadline).await {
+            Ok(None) => return Ok(()),
+            Ok(Some(filled)) => filled,
+            Err(error) => {
+                size = fewer(error, size)?;
+                continue;
             }
-            let action = json!({ "index": { "_id": hit.id, "if_seq_no": hit.seq_no, "if_primary_term": hit.primary_term } });
-            let document = of_row(part, &Id::from(hit.id.as_str()), hit.source.hb.version, &values);
-            lines.extend_from_slice(format!("{action}\n{document}\n").as_bytes());
+        };
+        if filled.rows > 0 {
+            (deadline, pause) = (api.http.deadline(), FIRST_PAUSE);
         }
-        let request = Request::new(Method::POST, format!("{}/_bulk?filter_path=items.*.status", index_path(part)), Safety::Repeatable);
-        let answer = api.http.send(&request.with_body("application/x-ndjson", lines), deadline).await?;
-        if !answer.is_success() {
-            return Err(refused(&answer));
+        if filled.rows > 0 && !filled.busy {
+            continue;
         }
-        // A row that another writer changed meanwhile is found again, or has the field by now.
-        let body: Json = answer.json()?;
-        let refused = |item: &Json| item.as_object().and_then(|i| i.values().next()?["status"].as_u64()).is_none_or(|s| s >= 300 && s != 409 && s != 429);
-        if body["items"].as_array().is_none_or(|items| items.iter().any(refused)) {
-            return Err(Error::new(ErrorKind::Backend, "rows could not be given the default of a new field").at_field(column.name));
+        let pause_now = jittered(pause);
+        if deadline_after(pause_now) >= deadline {
+            let (kind, why) = match filled.busy {
+                true => (ErrorKind::Unavailable, "Elasticsearch is too busy to give rows the default of a new field: register the entity again later"),
+                false => (ErrorKind::Conflict, "other writers keep changing the rows that are to get the default of a new field: register the entity again"),
+            };
+            return Err(Error::new(kind, why).at_field(column.name));
         }
+        tokio::time::sleep(pause_now).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// What became of some rows that lacked a field's default.
+struct Filled {
+    /// How many have it now.
+    rows: usize,
+    /// Whether the server had no room for others.
+    busy: bool,
+}
+
+/// Gives so many rows the default that lack it; `None` where none do.
+async fn fill_some(shared: &Shared, part: &Part, position: usize, default: &Value, size: usize, deadline: Instant) -> Result<Option<Filled>> {
+    let api = &shared.api;
+    let column = &part.columns[position];
+    let all: Vec<usize> = (0..part.columns.len()).collect();
+    api.refresh(&part.table, deadline).await?;
+    let body = json!({
+        "size": size,
+        "query": not(exists(&field("f", column))),
+        "_source": source_of(part, &all),
+        "seq_no_primary_term": true,
+        "track_total_hits": false,
+    });
+    let found = api.search(&part.table, &body, deadline).await?.hits.hits;
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let mut lines = Vec::new();
+    for hit in &found {
+        let mut values: Vec<Value> = hit.source.values(part, &all)?;
+        if let Some(value) = values.get_mut(position) {
+            *value = default.clone();
+        }
+        let action = json!({ "index": { "_id": hit.id, "if_seq_no": hit.seq_no, "if_primary_term": hit.primary_term } });
+        let document = of_row(part, &Id::from(hit.id.as_str()), hit.source.hb.version, &values);
+        lines.extend_from_slice(format!("{action}\n{document}\n").as_bytes());
+    }
+    let request = Request::new(Method::POST, format!("{}/_bulk?filter_path=items.*.status", index_path(part)), Safety::Repeatable);
+    let answer = api.http.send(&request.with_body("application/x-ndjson", lines), deadline).await?;
+    if !answer.is_success() {
+        return Err(refused(&answer));
+    }
+    let body: Json = answer.json()?;
+    let status = |item: &Json| item.as_object().and_then(|i| i.values().next()?["status"].as_u64()).unwrap_or_default();
+    let statuses: Vec<u64> = body["items"].as_array().into_iter().flatten().map(status).collect();
+    // A row that another writer changed meanwhile is found again, or has the field by now.
+    if statuses.len() != found.len() || !statuses.iter().all(|status| matches!(status, 200..=299 | 409 | 429 | 503)) {
+        return Err(Error::new(ErrorKind::Backend, "rows could not be given the default of a new field").at_field(column.name));
+    }
+    let rows = statuses.iter().filter(|status| **status < 300).count();
+    Ok(Some(Filled { rows, busy: statuses.iter().any(|status| matches!(status, 429 | 503)) }))
 }
 
 /// Drops the index of a part, if it is that.

@@ -83,7 +83,7 @@ impl Rows {
             text.push(']');
             if literal::length(&text) > ROOM {
                 let why = format!("a row of more than {ROOM} characters, which is the most that one statement of Trino has room for");
-                return Err(Error::new(ErrorKind::LimitExceeded, why).of_entity(part.entity.name).with("row", row));
+                return Err(Error::new(ErrorKind::LimitExceeded, why).of_entity(part.entity.name).with("id", id.as_str()));
             }
             rows.push(text);
         }
