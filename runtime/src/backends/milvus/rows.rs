@@ -101,6 +101,9 @@ fn cells(name: String, store: Store, cells: impl Iterator<Item = Cell>) -> Field
     FieldData { data_type, field_name: name, scalars: Some(ScalarField { data: Some(data) }), vectors: None }
 }
 
+/// The field of an answer that holds a count, and what asks for it. It comes without ids.
+pub(super) const COUNT: &str = "count(*)";
+
 /// A column of an answer.
 enum Data {
     Bool(Vec<bool>),
@@ -176,16 +179,18 @@ impl Fields {
         if let Some(ids) = ids {
             fields.insert(ID_COLUMN.to_owned(), Data::Text(ids));
         }
-        let rows = fields.get(ID_COLUMN).map_or(0, Data::len);
-        if fields.values().any(|data| data.len() != rows) && rows > 0 {
-            return Err(garbled("a value for each row"));
+        // Values without ids are not no rows.
+        let ids = fields.get(ID_COLUMN);
+        let rows = ids.map_or(0, Data::len);
+        if fields.iter().any(|(name, data)| name != COUNT && data.len() != rows) {
+            return Err(garbled(if ids.is_some() { "a value for each row" } else { "the ids of rows" }));
         }
         Ok(Fields { fields, rows })
     }
 
     /// The answer of `count(*)`.
     pub(super) fn count(&self) -> Result<i64> {
-        match self.fields.get("count(*)") {
+        match self.fields.get(COUNT) {
             Some(Data::Int(data)) => data.first().copied().ok_or_else(|| garbled("a count")),
             _ => Err(garbled("a count")),
         }
@@ -252,5 +257,42 @@ impl Fields {
             page.push(Id::from(id), version, values);
         }
         Ok(page)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(name: &str, values: &[&str]) -> FieldData {
+        cells(name.to_owned(), Store::Text, values.iter().map(|text| Cell::Text((*text).to_owned())))
+    }
+
+    fn rows(answer: Vec<FieldData>, ids: Option<Vec<String>>) -> Result<usize, ErrorKind> {
+        Fields::new(answer, ids).map(|fields| fields.rows).map_err(|e| e.kind())
+    }
+
+    #[test]
+    fn values_without_ids_are_not_taken_for_no_rows() {
+        let bare = FieldData { data_type: data_type::VARCHAR, field_name: ID_COLUMN.to_owned(), scalars: None, vectors: None };
+        let numbers = || vectors("near".to_owned(), 2, vec![1.0, 2.0]);
+        assert_eq!(rows(vec![texts("name", &["a"])], None), Err(ErrorKind::Corrupt));
+        assert_eq!(rows(vec![numbers()], None), Err(ErrorKind::Corrupt));
+        assert_eq!(rows(vec![bare.clone(), texts("name", &["a"])], None), Err(ErrorKind::Corrupt));
+        assert_eq!(rows(vec![texts(ID_COLUMN, &[]), texts("name", &["a"])], None), Err(ErrorKind::Corrupt));
+        assert_eq!(rows(vec![texts("name", &["a"])], Some(Vec::new())), Err(ErrorKind::Corrupt), "of a search");
+        assert_eq!(rows(vec![texts(ID_COLUMN, &["x", "y"]), texts("name", &["a"])], None), Err(ErrorKind::Corrupt));
+        assert_eq!(rows(vec![texts(ID_COLUMN, &["x"]), texts("name", &["a"]), numbers()], None), Ok(1));
+        for empty in [vec![], vec![bare], vec![texts("name", &[])], vec![texts(ID_COLUMN, &[]), texts("name", &[])]] {
+            assert_eq!(rows(empty, None), Ok(0));
+        }
+        assert_eq!(rows(vec![], Some(Vec::new())), Ok(0), "a search that found nothing");
+    }
+
+    #[test]
+    fn a_count_has_no_ids() {
+        let count = cells(COUNT.to_owned(), Store::Int, [Cell::Int(7)].into_iter());
+        let counted = Fields::new(vec![count], None).and_then(|fields| fields.count());
+        assert_eq!(counted.map_err(|e| e.kind()), Ok(7));
     }
 }
