@@ -95,11 +95,23 @@ impl<S: Store> Nearest<S> {
         for attempt in 0..2 {
             let Ok(filter) = wanted.sent() else { return Ok(Some(Vec::new())) };
             let ids = self.parted.ids.as_deref();
-            let Some(found) = self.inner.store.nearest(space, &near.vector, asked, filter, ids, depth).await? else { return Ok(None) };
+            let found = match self.inner.store.nearest(space, &near.vector, asked, filter, ids, depth).await {
+                // Too large an answer: read in pages instead.
+                Err(error) if error.kind() == ErrorKind::LimitExceeded => return Ok(None),
+                other => other?,
+            };
+            let Some(found) = found else { return Ok(None) };
             let all = found.len() < asked;
             let mut hits: Vec<Hit> = found.into_iter().filter(|(record, _)| !is_null(column, &record.metadata)).collect();
             if again {
-                hits.iter_mut().for_each(|(record, told)| *told = score(near, &record.vector));
+                for (record, told) in &mut hits {
+                    // What is compared of a part of a vector, or of none, may come out as near as can be.
+                    if record.vector.len() != near.vector.len() {
+                        let why = format!("{} answered with a hit whose vector is missing, or of another length", dialect.service);
+                        return Err(Error::new(ErrorKind::Backend, why).at_field(column.name).with("numbers", record.vector.len()));
+                    }
+                    *told = score(near, &record.vector);
+                }
             }
             if hits.len() >= k {
                 // The store breaks ties as it likes.
