@@ -3,6 +3,7 @@
 #![cfg(feature = "pinecone")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use heavenbase::backends::pinecone::Freshness;
@@ -14,10 +15,11 @@ use heavenbase::schema::Index;
 use heavenbase::types::{Id, LogicalType, Metric, Value};
 use heavenbase::{ErrorKind, Status};
 use heavenbase_tests::data::Spec;
-use heavenbase_tests::peer::{Act, Answer, Request};
+use heavenbase_tests::peer::{Act, Answer, How, Request};
 use heavenbase_tests::pinecone::{Manner, Peer};
 use heavenbase_tests::random::Random;
-use heavenbase_tests::store::{collect, lay_out, namespace, number, random_vector, upsert, vector};
+use heavenbase_tests::store::{Store, collect, lay_out, namespace, number, random_vector, upsert, vector};
+use serde_json::{Value as Json, json};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -262,6 +264,165 @@ async fn what_pinecone_cannot_keep_is_refused_before_anything_is_written() -> Ou
         let error = config(&peer).prefix(prefix).connect().await.err().ok_or("no error")?;
         assert_eq!(error.kind(), ErrorKind::InvalidSchema, "{prefix}");
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn times_without_end_are_no_panic() -> Outcome {
+    let peer = Peer::start(Manner { log_headers: false, ..Manner::default() })?;
+    let driver = config(&peer).timeout(Duration::MAX).patience(Duration::MAX).doubt(Duration::MAX).connect().await?;
+    let part = Arc::new(lay_out(&driver, "pinecone", &namespace(), &[number("number")])?);
+    driver.ensure(&part).await?;
+    let row = |n: i64| vec![(Id::from("a"), vec![Value::Int(n)])];
+    driver.write(&part, upsert(1, row(1), 1)).await?;
+    // A write that took place, and of which nobody says so: it is looked for.
+    peer.trouble().is(|request| if request.path().ends_with("/upsert") { Act::Lose } else { Act::Pass });
+    let error = driver.write(&part, upsert(2, row(2), 1)).await.err().ok_or("written")?;
+    assert_eq!(error.status(), Status::Unknown, "{error:?}");
+    peer.trouble().is_over();
+    let found = collect(&driver, &part, SubQuery { columns: vec![0], ..SubQuery::default() }).await?;
+    assert_eq!(found.values, [Value::Int(2)]);
+    assert!(driver.drop_part(&part).await?);
+    Ok(())
+}
+
+/// An index that is deleted and made again lies elsewhere: its old host knows nothing of it, or is not there any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_was_made_again_elsewhere_is_found_there() -> Outcome {
+    for answers in [true, false] {
+        for registered in [true, false] {
+            let said = format!("the old host answers: {answers}, registered again: {registered}");
+            let peer = Peer::start(Manner::default())?;
+            let connect = || config(&peer).retries(1).patience(Duration::from_secs(3)).connect();
+            let (driver, other) = (connect().await?, connect().await?);
+            let part = Arc::new(lay_out(&driver, "pinecone", &namespace(), &[number("number"), vector("near", 2, Metric::Dot)])?);
+            driver.ensure(&part).await?;
+            let row = |id: &str, n: i64| (Id::from(id), vec![Value::Int(n), Value::Vector([1.0, 0.0].into())]);
+            // The old index's log is longer than the new one's will be.
+            for n in 1..9 {
+                driver.write(&part, upsert(n, vec![row("a", n)], 2)).await?;
+            }
+            let old: Vec<String> = peer.indexes().iter().filter_map(|index| peer.delete(index)).collect();
+            assert_eq!(old.len(), 2, "{said}");
+            if !answers {
+                peer.trouble().is(move |request| match request.header("host") {
+                    Some(host) if old.iter().any(|old| old == host) => Act::Answer(Answer::none()),
+                    _ => Act::Pass,
+                });
+            }
+            other.ensure(&part).await?;
+            other.write(&part, upsert(20, vec![row("b", 20)], 2)).await?;
+            other.refresh(&part).await?;
+            if registered {
+                driver.ensure(&part).await?;
+            } else if !answers {
+                // Nobody answers where it was: that is all there is to know, and it is looked for by what comes next.
+                let error = collect(&driver, &part, SubQuery::default()).await.err().ok_or("an answer")?;
+                assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+            }
+            let found = collect(&driver, &part, SubQuery { columns: vec![0], ..SubQuery::default() }).await?;
+            assert_eq!((found.ids, found.values), (vec!["b".into()], vec![Value::Int(20)]), "{said}");
+            driver.write(&part, upsert(21, vec![row("c", 21)], 2)).await?;
+            let near = NearQuery { column: 1, vector: [1.0, 0.0].into(), metric: Metric::Dot, k: 5, exact: false };
+            let found = collect(&driver, &part, SubQuery { near: Some(near), ..SubQuery::default() }).await?;
+            assert_eq!(found.ids, ["b", "c"].map(Id::from), "{said}");
+            assert!(driver.drop_part(&part).await?, "{said}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_is_gone_is_said_to_be_and_not_taken_for_empty() -> Outcome {
+    let peer = Peer::start(Manner::default())?;
+    let driver = config(&peer).connect().await?;
+    let part = Arc::new(lay_out(&driver, "pinecone", &namespace(), &[number("number"), vector("near", 2, Metric::Dot)])?);
+    driver.ensure(&part).await?;
+    driver.write(&part, upsert(1, vec![("a".into(), vec![Value::Int(1), Value::Null])], 2)).await?;
+    driver.refresh(&part).await?;
+    peer.delete("test-2-dotproduct").ok_or("no such index")?;
+    let read = || collect(&driver, &part, SubQuery { columns: vec![0], ..SubQuery::default() });
+    assert_eq!(read().await.err().ok_or("an empty answer")?.kind(), ErrorKind::NotRegistered);
+    let error = driver.ensure(&part).await.err().ok_or("nothing is missed")?;
+    assert_eq!(error.kind(), ErrorKind::NotRegistered, "{error:?}");
+    Ok(())
+}
+
+/// Three rows by distance, and what makes the peer answer a path by these in turn.
+async fn three_rows(peer: &Peer) -> Result<Store, Box<dyn std::error::Error>> {
+    let store = Store::open(config(peer), &[number("number"), vector("near", 2, Metric::L2)]).await?;
+    let row = |n: i64| (Id::from(format!("{n}")), vec![Value::Int(n), Value::Vector([n as f32, 1.0].into())]);
+    store.upsert(1, &(0..3).map(row).collect::<Vec<_>>()).await?;
+    Ok(store)
+}
+
+fn says(peer: &Peer, path: &'static str, answers: Vec<Json>) {
+    let count = AtomicUsize::new(0);
+    peer.trouble().is(move |request| {
+        // What waits for the last write asks for one.
+        let waits = request.json().is_ok_and(|body| body["topK"] == 1);
+        match request.path() == path && !waits {
+            true => Act::Answer(Answer::json(200, &answers[count.fetch_add(1, Ordering::SeqCst) % answers.len()])),
+            false => Act::Pass,
+        }
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_walk_whose_pages_come_again_is_not_over() -> Outcome {
+    let peer = Peer::start(Manner::default())?;
+    let store = three_rows(&peer).await?;
+    let page = |next: &str| json!({ "vectors": {}, "pagination": { "next": next } });
+    for pages in [vec![page("a")], vec![page("a"), page("b")]] {
+        says(&peer, "/vectors/fetch_by_metadata", pages);
+        let error = tokio::time::timeout(Duration::from_secs(10), store.all()).await?.err().ok_or("an end")?;
+        assert_eq!((error.kind(), error.status()), (ErrorKind::Backend, Status::Permanent), "{error:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hit_without_its_vector_is_not_as_near_as_can_be() -> Outcome {
+    let peer = Peer::start(Manner::default())?;
+    let store = three_rows(&peer).await?;
+    let near = || store.near(1, &[5.0, 5.0], 1, false, Filter::all());
+    for values in [None, Some(&[][..]), Some(&[5.0]), Some(&[5.0, 5.0, 5.0])] {
+        let mut hit = json!({ "id": "0", "score": 9.0, "metadata": { "_hb_version": "1" } });
+        if let Some(values) = values {
+            hit["values"] = values.into();
+        }
+        says(&peer, "/query", vec![json!({ "matches": [hit] })]);
+        let error = near().await.err().ok_or_else(|| format!("a hit, {values:?}"))?;
+        assert_eq!((error.kind(), error.status()), (ErrorKind::Backend, Status::Permanent), "{values:?}: {error:?}");
+    }
+    peer.trouble().is_over();
+    assert_eq!(near().await?.ids, [Id::from("2")]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_whose_answer_is_too_large_are_asked_for_in_smaller_numbers() -> Outcome {
+    let peer = Peer::start(Manner::default())?;
+    let driver = config(&peer).connect().await?;
+    let part = Arc::new(lay_out(&driver, "pinecone", &namespace(), &[number("number")])?);
+    driver.ensure(&part).await?;
+    let row = |n: i64| (Id::from(format!("{n:03}")), vec![Value::Int(n)]);
+    driver.write(&part, upsert(1, (0..200).map(row).collect(), 1)).await?;
+    driver.refresh(&part).await?;
+    let at_most = |most: usize| {
+        peer.trouble().is(move |request| match request.query("ids").len() {
+            asked if asked > most => Act::Answer(Answer::none().sent(How::endless())),
+            _ => Act::Pass,
+        });
+    };
+    let ids: Vec<Id> = (0..200).map(|n| Id::from(format!("{n:03}"))).collect();
+    for most in [199, 30, 1] {
+        at_most(most);
+        let found = driver.fetch(&part, &ids, &[0]).await?;
+        assert_eq!((found.ids, found.values), (ids.clone(), (0..200).map(Value::Int).collect::<Vec<_>>()), "at most {most}");
+    }
+    at_most(0);
+    assert_eq!(driver.fetch(&part, &ids, &[0]).await.err().ok_or("an answer")?.kind(), ErrorKind::LimitExceeded);
     Ok(())
 }
 

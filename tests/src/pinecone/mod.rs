@@ -9,6 +9,7 @@ mod filter;
 mod state;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -67,6 +68,19 @@ impl Peer {
     /// What it is asked before both planes are.
     pub fn trouble(&self) -> &Trouble {
         &self.state.trouble
+    }
+
+    /// Deletes an index, as a console does; gives the host where it was, which then knows of nothing.
+    pub fn delete(&self, index: &str) -> Option<String> {
+        let index = self.state.indexes.lock().remove(index)?;
+        index.gone.store(true, Ordering::SeqCst);
+        let host = index.host.lock().clone();
+        Some(host)
+    }
+
+    /// The indexes there are.
+    pub fn indexes(&self) -> Vec<String> {
+        self.state.indexes.lock().keys().cloned().collect()
     }
 
     /// The peer of a directory: the same one for the same directory, as a server would be.
@@ -141,7 +155,7 @@ impl Project {
                 }
                 let index = Arc::new(index);
                 let (project, served) = (self.clone(), index.clone());
-                let host = serve(move |request| project.guarded(request, |request| served.answer(request)))
+                let host = serve(move |request| project.guarded(request, |request| served.answer_if_there(request)))
                     .map_err(|_| Refused::new(500, "no port"))?;
                 *index.host.lock() = host;
                 let described = index.described();
@@ -153,7 +167,10 @@ impl Project {
                 None => Err(Refused::new(404, "no such index")),
             },
             ("DELETE", Some(name)) => match indexes.remove(name) {
-                Some(_) => Ok(Answer::json(202, &json!({}))),
+                Some(index) => {
+                    index.gone.store(true, Ordering::SeqCst);
+                    Ok(Answer::json(202, &json!({})))
+                }
                 None => Err(Refused::new(404, "no such index")),
             },
             _ => Err(Refused::new(404, "no such path")),

@@ -1,6 +1,7 @@
 //! Indexes, namespaces, records; and when they are readable.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -71,6 +72,8 @@ impl Namespace {
 pub(super) struct Index {
     pub(super) name: String,
     pub(super) host: Mutex<String>,
+    /// Whether it was deleted: its host has nothing then.
+    pub(super) gone: AtomicBool,
     dimension: usize,
     metric: String,
     spec: Json,
@@ -99,6 +102,7 @@ impl Index {
         Ok(Index {
             name,
             host: Mutex::default(),
+            gone: AtomicBool::default(),
             dimension: dimension as usize,
             metric,
             spec: body["spec"].clone(),
@@ -125,7 +129,11 @@ impl Index {
         namespace.bytes().fold(0u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte)) % 2 == 0
     }
 
-    pub(super) fn answer(&self, request: &Request) -> Result<Answer, Refused> {
+    pub(super) fn answer_if_there(&self, request: &Request) -> Result<Answer, Refused> {
+        if self.gone.load(Ordering::SeqCst) { Err(Refused::new(404, "no such index")) } else { self.answer(request) }
+    }
+
+    fn answer(&self, request: &Request) -> Result<Answer, Refused> {
         let path = request.path();
         match (request.method.as_str(), path.as_str()) {
             ("POST", "/vectors/upsert") => self.upsert(request),

@@ -8,8 +8,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::config::Pinecone;
+use super::fresh::Unseen;
 use crate::backends::http::{Answer, Endpoint, HttpClient, Method, Request, Safety, Secret, segment};
 use crate::backends::metadata::Metadata;
+use crate::driver::deadline_after;
 use crate::error::{Error, ErrorKind, Result, Status};
 use crate::types::{Json, Metric};
 
@@ -26,7 +28,16 @@ pub(super) struct Api {
     region: String,
     patience: Duration,
     /// Indexes by name.
-    indexes: Mutex<HashMap<String, HttpClient>>,
+    indexes: Mutex<HashMap<String, At>>,
+    /// What was written to them.
+    pub(super) unseen: Unseen,
+}
+
+/// Where an index is.
+struct At {
+    client: HttpClient,
+    /// Whether it may be elsewhere by now.
+    suspected: bool,
 }
 
 /// An index as the control plane describes it.
@@ -123,7 +134,7 @@ impl Api {
         endpoint.headers.push(("x-pinecone-api-version", Secret::new(VERSION)));
         let control = HttpClient::new(&endpoint, SERVICE)?;
         let (cloud, region) = (config.cloud.clone(), config.region.clone());
-        Ok(Api { control, endpoint, cloud, region, patience: config.patience, indexes: Mutex::default() })
+        Ok(Api { control, endpoint, cloud, region, patience: config.patience, indexes: Mutex::default(), unseen: Unseen::default() })
     }
 
     /// Asks the control plane for anything: whether it answers, and takes the key.
@@ -150,31 +161,53 @@ impl Api {
     }
 
     fn connect(&self, index: &Index) -> Result<HttpClient> {
-        let plain = self.endpoint.url.reveal().starts_with("http://");
+        let encrypted = self.control.is_encrypted();
         let url = match index.host.contains("://") {
             true => index.host.clone(),
-            false => format!("{}://{}", if plain { "http" } else { "https" }, index.host),
+            false => format!("{}://{}", if encrypted { "https" } else { "http" }, index.host),
         };
-        HttpClient::new(&Endpoint { url: Secret::new(url), ..self.endpoint.clone() }, SERVICE)
+        let client = HttpClient::new(&Endpoint { url: Secret::new(url), ..self.endpoint.clone() }, SERVICE)?;
+        if encrypted && !client.is_encrypted() {
+            let why = "Pinecone says that an index is reached without encryption: the key is not sent there";
+            return Err(Error::new(ErrorKind::Backend, why));
+        }
+        Ok(client)
     }
 
-    /// An index, where there is one.
-    pub(super) async fn index(&self, name: &str) -> Result<Option<HttpClient>> {
-        if let Some(client) = self.indexes.lock().get(name) {
-            return Ok(Some(client.clone()));
+    /// Where an index is, as far as is known.
+    pub(super) fn known(&self, name: &str) -> Option<HttpClient> {
+        self.indexes.lock().get(name).filter(|at| !at.suspected).map(|at| at.client.clone())
+    }
+
+    /// Notes that nobody answers where an index was: it is asked for before it is spoken to again.
+    pub(super) fn suspect(&self, name: &str) {
+        if let Some(at) = self.indexes.lock().get_mut(name) {
+            at.suspected = true;
         }
-        let Some(index) = self.describe(name).await? else { return Ok(None) };
-        let client = self.connect(&index)?;
-        self.indexes.lock().insert(name.to_owned(), client.clone());
-        Ok(Some(client))
+    }
+
+    /// Asks where an index is, whatever is known.
+    pub(super) async fn look_up(&self, name: &str) -> Result<Option<HttpClient>> {
+        let now = self.describe(name).await?.map(|index| self.connect(&index)).transpose()?;
+        self.note(name, now.clone());
+        Ok(now)
+    }
+
+    /// Notes where an index is, or that it is gone. What was written where it was before is not waited for: it is gone with it.
+    fn note(&self, name: &str, now: Option<HttpClient>) {
+        let mut indexes = self.indexes.lock();
+        let before = match now.clone() {
+            Some(client) => indexes.insert(name.to_owned(), At { client, suspected: false }),
+            None => indexes.remove(name),
+        };
+        if before.is_some_and(|before| now.is_none_or(|now| !now.is_at(&before.client))) {
+            self.unseen.forget_index(name);
+        }
     }
 
     /// An index, made where there is none, and ready.
-    pub(super) async fn make(&self, name: &str, length: u32, metric: Metric) -> Result<HttpClient> {
-        if let Some(client) = self.indexes.lock().get(name) {
-            return Ok(client.clone());
-        }
-        let deadline = Instant::now() + self.patience;
+    pub(super) async fn make(&self, name: &str, length: u32, metric: Metric) -> Result<()> {
+        let deadline = deadline_after(self.patience);
         let mut made = false;
         loop {
             match self.describe(name).await? {
@@ -183,9 +216,8 @@ impl Api {
                     return Err(Error::new(ErrorKind::SchemaMismatch, why).with("index", name));
                 }
                 Some(index) if index.status.ready => {
-                    let client = self.connect(&index)?;
-                    self.indexes.lock().insert(name.to_owned(), client.clone());
-                    return Ok(client);
+                    self.note(name, Some(self.connect(&index)?));
+                    return Ok(());
                 }
                 Some(_) => {}
                 None if made => {}
@@ -219,4 +251,35 @@ pub(super) async fn send(client: &HttpClient, method: Method, path: &str, body: 
         None => request,
     };
     client.send(&request, client.deadline()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connected(control: &str, host: &str) -> Result<String, ErrorKind> {
+        let api = Api::new(&Pinecone::api_key("hunter2").control_plane(control)).map_err(|e| e.kind())?;
+        let index = Index { host: host.to_owned(), dimension: None, metric: None, status: Ready::default() };
+        let client = api.connect(&index).map_err(|error| {
+            assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+            error.kind()
+        })?;
+        Ok(format!("{client:?}"))
+    }
+
+    #[test]
+    fn the_key_never_leaves_an_encrypted_connection_for_one_that_is_not() {
+        let is_at = |told: Result<String, ErrorKind>, base: &str| assert!(told.as_ref().is_ok_and(|t| t.contains(base)), "{told:?}");
+        is_at(connected("https://api.pinecone.io", "x.svc.pinecone.io"), "\"https://x.svc.pinecone.io/\"");
+        is_at(connected("HTTPS://api.pinecone.io", "https://x.svc.pinecone.io"), "\"https://x.svc.pinecone.io/\"");
+        for host in ["http://x.svc.pinecone.io", "HTTP://x.svc.pinecone.io", "http://127.0.0.1:9"] {
+            assert_eq!(connected("https://api.pinecone.io", host), Err(ErrorKind::Backend), "{host}");
+        }
+        // A peer on loopback speaks no TLS, and may name a host that does.
+        for control in ["http://127.0.0.1:9", "HTTP://127.0.0.1:9"] {
+            is_at(connected(control, "127.0.0.1:10"), "\"http://127.0.0.1:10/\"");
+            is_at(connected(control, "http://127.0.0.1:10"), "\"http://127.0.0.1:10/\"");
+            is_at(connected(control, "https://127.0.0.1:10"), "\"https://127.0.0.1:10/\"");
+        }
+    }
 }

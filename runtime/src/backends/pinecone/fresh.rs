@@ -106,6 +106,11 @@ impl Unseen {
         }
     }
 
+    /// Forgets all of an index.
+    pub(super) fn forget_index(&self, index: &str) {
+        self.0.lock().retain(|place, _| place.0 != index);
+    }
+
     /// Forgets a namespace.
     pub(super) fn forget(&self, place: &Place) {
         self.0.lock().remove(place);

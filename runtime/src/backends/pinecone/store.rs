@@ -1,14 +1,15 @@
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::api::{Api, Fetched, Hits, SERVICE, Vector, metric_name, refused, send};
 use super::config::{Freshness, Pinecone};
-use super::fresh::{Mark, Place, Unseen};
+use super::fresh::{Mark, Place};
 use super::key;
-use crate::backends::http::{Answer, HttpClient, Method, Safety, segment};
+use crate::backends::http::{Answer, Method, Safety, segment};
 use crate::backends::metadata::{Depth, Dialect, Found, Layout, Metadata, Moment, Record, Shape, Space, Store};
-use crate::driver::Manifest;
+use crate::driver::{Manifest, deadline_after};
 use crate::error::{Error, ErrorKind, Result, Status};
 use crate::schema::{Naming, VERSION_COLUMN};
 use crate::types::{Json, Metric};
@@ -49,12 +50,11 @@ const LAYOUT: &str = "layout";
 
 /// The namespaces of a project's indexes.
 pub(super) struct Namespaces {
-    api: Api,
+    pub(super) api: Api,
     prefix: String,
     freshness: Freshness,
     pub(super) patience: Duration,
     pub(super) doubt: Duration,
-    pub(super) unseen: Unseen,
 }
 
 fn not_there() -> Error {
@@ -83,7 +83,7 @@ impl Namespaces {
         api.greet().await?;
         let found = Found { engine: "Pinecone 2025-10".to_owned(), naming: Naming::PLAIN, most_ids: MOST_RECORDS, most_records: MOST_RECORDS };
         let Pinecone { prefix, freshness, patience, doubt, .. } = config;
-        Ok((Namespaces { api, prefix, freshness, patience, doubt, unseen: Unseen::default() }, found))
+        Ok((Namespaces { api, prefix, freshness, patience, doubt }, found))
     }
 
     fn index_name(&self, length: u32, metric: Metric) -> String {
@@ -98,20 +98,34 @@ impl Namespaces {
         (self.index_name(2, Metric::Cosine), MANIFESTS.to_owned())
     }
 
-    pub(super) async fn index(&self, place: &Place) -> Result<HttpClient> {
-        self.api.index(&place.0).await?.ok_or_else(not_there)
+    /// Sends a request to an index. Where nothing is known of it, or of the namespace, it may have been made again elsewhere.
+    pub(super) async fn send(&self, place: &Place, method: Method, path: &str, body: Option<&Json>, safety: Safety) -> Result<Answer> {
+        let name = &place.0;
+        let client = match self.api.known(name) {
+            Some(client) => client,
+            None => self.api.look_up(name).await?.ok_or_else(not_there)?,
+        };
+        let outcome = send(&client, method.clone(), path, body, safety).await;
+        if outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unavailable) {
+            self.api.suspect(name);
+        }
+        if outcome.as_ref().is_ok_and(|answer| answer.status == 404) {
+            let now = self.api.look_up(name).await?.ok_or_else(not_there)?;
+            if !now.is_at(&client) {
+                return send(&now, method, path, body, safety).await;
+            }
+        }
+        outcome
     }
 
     /// The answer to a question, which may be asked again.
     pub(super) async fn ask(&self, place: &Place, path: &str, body: &Json) -> Result<Answer> {
-        let client = self.index(place).await?;
-        let answer = send(&client, Method::POST, path, Some(body), Safety::Repeatable).await?;
+        let answer = self.send(place, Method::POST, path, Some(body), Safety::Repeatable).await?;
         if answer.is_success() { Ok(answer) } else { Err(refused(&answer)) }
     }
 
     /// Records by their own ids.
     pub(super) async fn fetch(&self, place: &Place, keys: &[String]) -> Result<Vec<Vector>> {
-        let client = self.index(place).await?;
         let mut found = Vec::new();
         let mut rest = keys;
         let mut most = MOST_RECORDS;
@@ -126,7 +140,7 @@ impl Namespaces {
                 path += &piece;
                 taken += 1;
             }
-            let answer = send(&client, Method::GET, &path, None, Safety::Repeatable).await?;
+            let answer = self.send(place, Method::GET, &path, None, Safety::Repeatable).await?;
             match answer.status {
                 // A namespace is made by the first write to it.
                 404 => {}
@@ -145,16 +159,16 @@ impl Namespaces {
     /// Hands out the records that satisfy a filter, page after page, until `each` has enough.
     async fn pages(&self, space: &Space, filter: Option<&Json>, most: usize, mut each: impl FnMut(Vec<Vector>) -> Result<bool> + Send) -> Result<()> {
         let place = self.place(space);
-        let client = self.index(&place).await?;
         let filter = filter.cloned().unwrap_or_else(every);
         let mut limit = most.clamp(1, PAGE);
         let mut token: Option<String> = None;
+        let mut tokens = HashSet::new();
         loop {
             let mut body = json!({ "namespace": place.1, "filter": filter, "limit": limit });
             if let Some(token) = &token {
                 body["paginationToken"] = token.as_str().into();
             }
-            let answer = send(&client, Method::POST, "vectors/fetch_by_metadata", Some(&body), Safety::Repeatable).await?;
+            let answer = self.send(&place, Method::POST, "vectors/fetch_by_metadata", Some(&body), Safety::Repeatable).await?;
             if answer.status == 404 {
                 return Ok(());
             }
@@ -166,11 +180,18 @@ impl Namespaces {
                 return Err(refused(&answer));
             }
             let page: Fetched = answer.json()?;
-            let next = page.pagination.and_then(|p| p.next).filter(|next| !next.is_empty() && Some(next) != token.as_ref());
-            if each(page.vectors.into_values().collect())? || next.is_none() {
+            token = page.pagination.and_then(|p| p.next).filter(|next| !next.is_empty());
+            if each(page.vectors.into_values().collect())? {
                 return Ok(());
             }
-            token = next;
+            match &token {
+                None => return Ok(()),
+                // The same pages would come again, and those behind them never.
+                Some(token) if !tokens.insert(token.clone()) => {
+                    return Err(Error::new(ErrorKind::Backend, "Pinecone answered with a page that it had sent before: its pages have no end"));
+                }
+                Some(_) => {}
+            }
         }
     }
 }
@@ -327,7 +348,8 @@ impl Store for Namespaces {
 
     async fn manifest(&self, table: &str) -> Result<Option<(Manifest, Layout)>> {
         let place = self.manifests();
-        if self.api.index(&place.0).await?.is_none() {
+        // Who registers an entity, or refreshes it, wants to know where it is now.
+        if self.api.look_up(&place.0).await?.is_none() {
             return Ok(None);
         }
         self.wait(&place).await?;
@@ -376,22 +398,25 @@ impl Store for Namespaces {
         }
     }
 
-    async fn adjust(&self, _: &Space) -> Result<()> {
-        Ok(())
+    async fn adjust(&self, space: &Space) -> Result<()> {
+        let gone = || Error::new(ErrorKind::NotRegistered, "Pinecone lost an index of this part: drop the entity, or restore it");
+        self.api.look_up(&self.place(space).0).await?.ok_or_else(gone).map(drop)
     }
 
     async fn create(&self, space: &Space) -> Result<()> {
         // The namespace is made by the first write to it.
-        self.api.make(&self.index_name(space.length, space.metric), space.length, space.metric).await.map(drop)
+        self.api.make(&self.index_name(space.length, space.metric), space.length, space.metric).await
     }
 
     async fn drop_space(&self, space: &Space) -> Result<bool> {
         let place = self.place(space);
-        let Some(client) = self.api.index(&place.0).await? else { return Ok(false) };
+        if self.api.look_up(&place.0).await?.is_none() {
+            return Ok(false);
+        }
         self.wait(&place).await?;
-        self.unseen.forget(&place);
+        self.api.unseen.forget(&place);
         let path = format!("namespaces/{}", segment(&place.1));
-        let answer = send(&client, Method::DELETE, &path, None, Safety::Repeatable).await?;
+        let answer = self.send(&place, Method::DELETE, &path, None, Safety::Repeatable).await?;
         if answer.status == 404 {
             return Ok(false);
         }
@@ -399,9 +424,9 @@ impl Store for Namespaces {
             return Err(refused(&answer));
         }
         // It goes in the background: rows written meanwhile would go with it.
-        let deadline = Instant::now() + self.patience;
+        let deadline = deadline_after(self.patience);
         loop {
-            let answer = send(&client, Method::GET, &path, None, Safety::Repeatable).await?;
+            let answer = self.send(&place, Method::GET, &path, None, Safety::Repeatable).await?;
             match answer.status {
                 404 => return Ok(true),
                 _ if !answer.is_success() => return Err(refused(&answer)),

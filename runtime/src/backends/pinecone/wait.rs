@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::api::{refused, send};
+use super::api::refused;
 use super::fresh::{Doubt, Mark, Place, Sign};
 use super::store::Namespaces;
 use crate::backends::http::{Method, Safety};
+use crate::driver::deadline_after;
 use crate::error::{Error, ErrorKind, Result, Status};
 use crate::schema::VERSION_COLUMN;
 use crate::types::Json;
@@ -18,8 +19,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 impl Namespaces {
     /// Sends a write, and notes what will say that it is readable.
     pub(super) async fn change(&self, place: &Place, path: &str, body: &Json, mark: Mark) -> Result<()> {
-        let client = self.index(place).await?;
-        let outcome = match send(&client, Method::POST, path, Some(body), Safety::Once).await {
+        let outcome = match self.send(place, Method::POST, path, Some(body), Safety::Once).await {
             Ok(answer) if !answer.is_success() => Err(refused(&answer)),
             Ok(answer) => answer.confirmed().map(|()| answer),
             Err(error) => Err(error),
@@ -27,12 +27,12 @@ impl Namespaces {
         match outcome {
             Ok(answer) => {
                 let log = answer.header("x-pinecone-request-lsn").and_then(|text| text.parse().ok());
-                self.unseen.note(place, log.map_or(Sign::Record(mark), Sign::Log));
+                self.api.unseen.note(place, log.map_or(Sign::Record(mark), Sign::Log));
                 Ok(())
             }
             Err(error) => {
                 if error.status() == Status::Unknown {
-                    self.unseen.doubt(place, Doubt { mark, until: Instant::now() + self.doubt });
+                    self.api.unseen.doubt(place, Doubt { mark, until: deadline_after(self.doubt) });
                 }
                 Err(error)
             }
@@ -45,14 +45,14 @@ impl Namespaces {
 
     /// Waits until the last write to a namespace is readable.
     pub(super) async fn wait(&self, place: &Place) -> Result<()> {
-        let deadline = Instant::now() + self.patience;
+        let deadline = deadline_after(self.patience);
         let mut pause = FIRST_PAUSE;
-        while let Some(sign) = self.unseen.known(place) {
+        while let Some(sign) = self.api.unseen.known(place) {
             if self.is_seen(place, &sign).await? {
-                self.unseen.seen(place, &sign);
+                self.api.unseen.seen(place, &sign);
                 continue;
             }
-            if Instant::now() + pause > deadline {
+            if deadline_after(pause) > deadline {
                 let why = "what was written is not readable yet: try again, have more patience, or read with Freshness::Eventual";
                 return Err(Error::new(ErrorKind::Timeout, why).with_status(Status::Temporary));
             }
@@ -65,10 +65,10 @@ impl Namespaces {
     /// Looks for a write that may have taken place, until it is there or is not looked for any more.
     pub(super) async fn look(&self, place: &Place) -> Result<()> {
         let mut pause = FIRST_PAUSE;
-        while let Some(doubt) = self.unseen.doubtful(place) {
+        while let Some(doubt) = self.api.unseen.doubtful(place) {
             let left = doubt.until.saturating_duration_since(Instant::now());
             if left.is_zero() || self.shows(place, &doubt.mark).await? {
-                self.unseen.decided(place, &doubt);
+                self.api.unseen.decided(place, &doubt);
                 continue;
             }
             tokio::time::sleep(pause.min(left)).await;
