@@ -25,7 +25,7 @@ macro_rules! takes {
             }
             let mut unknown = options;
             unknown["hunt"] = 1.into();
-            let error = described::<$kind>(&unknown.to_string()).err().expect("an unknown option");
+            let error = described::<$kind>(&unknown.to_string()).expect_err("an unknown option");
             assert!(error.message().contains("\"hunt\"") && error.kind() == ErrorKind::InvalidSchema, "{error}");
         }
     };
@@ -111,13 +111,13 @@ fn what_is_missing_or_no_choice_is_said() {
     assert!(message(r#"{ "type": "postgres", "url": "u", "idle_timeout_seconds": -1 }"#).contains("no number of seconds"));
     assert!(message(r#"{ "type": "postgres", "url": "u", "root_certificate": "/nowhere.pem" }"#).contains("cannot be read"));
     assert!(message(r#"{ "type": "mysql", "url": "u" }"#).contains("\"type\" must be postgres"));
-    let error = described::<Postgres>(r#"{ "type": "postgres", "url": "${HEAVENBASE_NO_SUCH_VARIABLE}" }"#).err().expect("not set");
+    let error = described::<Postgres>(r#"{ "type": "postgres", "url": "${HEAVENBASE_NO_SUCH_VARIABLE}" }"#).expect_err("not set");
     assert!(error.message().contains("HEAVENBASE_NO_SUCH_VARIABLE is not set"), "{error}");
 }
 
 #[cfg(feature = "elasticsearch")]
 #[test]
 fn a_user_comes_with_a_password() {
-    let error = described::<Elasticsearch>(r#"{ "type": "elasticsearch", "url": "http://host", "user": "me" }"#).err().expect("half");
+    let error = described::<Elasticsearch>(r#"{ "type": "elasticsearch", "url": "http://host", "user": "me" }"#).expect_err("half");
     assert!(error.message().contains("together"), "{error}");
 }
