@@ -138,14 +138,30 @@ fn check(core: &Core, part: &Part) -> Result<()> {
 }
 
 async fn extension(connection: &mut PgConnection) -> Result<()> {
-    let found = own("SELECT extversion::text FROM pg_catalog.pg_extension WHERE extname = 'vector'", Vec::new());
-    if rows(connection, &found).await?.is_empty() {
+    let installed = own("SELECT extversion::text FROM pg_catalog.pg_extension WHERE extname = 'vector'", Vec::new());
+    let mut found = rows(connection, &installed).await?;
+    if found.is_empty() {
         execute(connection, &own("CREATE EXTENSION IF NOT EXISTS vector", Vec::new())).await.map_err(|cause| {
             let why = "the database has no extension `vector`, and it could not be created: have its owner run CREATE EXTENSION vector";
             Error::new(ErrorKind::Unsupported, why).caused_by(cause)
         })?;
+        found = rows(connection, &installed).await?;
+    }
+    let version = found.first().map(|row| codec::read_text(row, 0)).transpose()?.unwrap_or_default();
+    if is_old(&version) {
+        let why = format!(
+            "pgvector {version} is too old, it ends a filtered search over an index before enough is found: install 0.8 or later and run \
+             ALTER EXTENSION vector UPDATE"
+        );
+        return Err(Error::new(ErrorKind::Unsupported, why));
     }
     Ok(())
+}
+
+/// Whether a version of pgvector has no iterative scans. One that cannot be read is believed.
+fn is_old(version: &str) -> bool {
+    let mut numbers = version.split('.').map(str::parse::<u32>);
+    matches!((numbers.next(), numbers.next()), (Some(Ok(major)), Some(Ok(minor))) if (major, minor) < (0, 8))
 }
 
 /// The words of a text column, beside it, with their index.
@@ -179,4 +195,15 @@ pub(super) async fn drop_part(core: &Core, part: &Part) -> Result<bool> {
     execute(connection, &manifest::remove(&core.dialect, part)).await?;
     transaction.commit().await.map_err(|cause| failure::error(cause, Phase::Commit))?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_old;
+
+    #[test]
+    fn pgvector_before_0_8_is_old() {
+        assert!(["0.7.4", "0.5", "0.7.4-dev"].into_iter().all(is_old));
+        assert!(!["0.8", "0.8.1", "0.10.0", "1.0", "2", "", "main"].into_iter().any(is_old));
+    }
 }
