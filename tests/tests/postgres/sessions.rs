@@ -26,6 +26,17 @@ async fn a_killed_session_is_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn times_without_end_are_no_panic() {
+    let Some(address) = address("HEAVENBASE_TEST_POSTGRES") else { return };
+    let always = Duration::MAX;
+    let driver = Postgres::url(address).acquire_timeout(always).idle_timeout(always).statement_timeout(always).connect().await.unwrap();
+    driver.health().await.unwrap();
+    // As far as the server counts.
+    let limit: String = sqlx::query_scalar("SHOW statement_timeout").fetch_one(&super::common::pool(&driver)).await.unwrap();
+    assert_eq!(limit, "24d");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn killed_within_a_statement_nothing_changed() {
     let Some(address) = address("HEAVENBASE_TEST_POSTGRES") else { return };
     let pair = Pair::new(&address).await;

@@ -21,9 +21,9 @@ pub(crate) use super::sql::pages::Pages;
 pub(crate) use super::sql::pages::Reader;
 pub use options::Tls;
 pub(crate) use options::{Options, connection_options};
-pub(crate) use settings::PoolSettings;
 #[cfg(any(feature = "mssql", feature = "oracle"))]
 pub(crate) use settings::TRUSTED;
+pub(crate) use settings::{PoolSettings, bounded};
 #[cfg(any(feature = "mssql", feature = "oracle"))]
 pub(crate) use shelf::Shelf;
 #[cfg(feature = "_sqlx")]

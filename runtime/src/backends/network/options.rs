@@ -1,4 +1,4 @@
-use super::PoolSettings;
+use super::{PoolSettings, bounded};
 use crate::backends::BackendOptions;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -38,9 +38,9 @@ impl Options {
         let mut described = Options::new(options.need("url")?);
         let pool = &mut described.pool;
         pool.max_connections = options.take("max_connections")?.unwrap_or(pool.max_connections);
-        pool.acquire_timeout = options.seconds("acquire_timeout_seconds")?.unwrap_or(pool.acquire_timeout);
-        pool.idle_timeout = options.seconds("idle_timeout_seconds")?.unwrap_or(pool.idle_timeout);
-        pool.statement_timeout = options.seconds("statement_timeout_seconds")?.unwrap_or(pool.statement_timeout);
+        pool.acquire_timeout = options.seconds("acquire_timeout_seconds")?.map_or(pool.acquire_timeout, bounded);
+        pool.idle_timeout = options.seconds("idle_timeout_seconds")?.map_or(pool.idle_timeout, bounded);
+        pool.statement_timeout = options.seconds("statement_timeout_seconds")?.map_or(pool.statement_timeout, bounded);
         let tls = [
             ("disable", Tls::Disable),
             ("prefer", Tls::Prefer),
@@ -83,25 +83,25 @@ macro_rules! connection_options {
                 self
             }
 
-            /// How long an operation waits for a connection: 30 seconds when not said.
+            /// How long an operation waits for a connection: 30 seconds when not said, 24 days at most.
             #[must_use]
             pub fn acquire_timeout(mut self, timeout: std::time::Duration) -> Self {
-                self.options.pool.acquire_timeout = timeout;
+                self.options.pool.acquire_timeout = crate::backends::network::bounded(timeout);
                 self
             }
 
-            /// How long an idle connection is kept: 10 minutes when not said.
+            /// How long an idle connection is kept: 10 minutes when not said, 24 days at most.
             #[must_use]
             pub fn idle_timeout(mut self, timeout: std::time::Duration) -> Self {
-                self.options.pool.idle_timeout = timeout;
+                self.options.pool.idle_timeout = crate::backends::network::bounded(timeout);
                 self
             }
 
             /// How long the server works on one statement before it gives up: 60 seconds when not said, zero for no
-            /// limit.
+            /// limit; 24 days at most.
             #[must_use]
             pub fn statement_timeout(mut self, timeout: std::time::Duration) -> Self {
-                self.options.pool.statement_timeout = timeout;
+                self.options.pool.statement_timeout = crate::backends::network::bounded(timeout);
                 self
             }
 

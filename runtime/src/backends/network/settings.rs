@@ -18,6 +18,15 @@ pub(crate) struct PoolSettings {
     pub statement_timeout: Duration,
 }
 
+/// The longest of the times above. What comes near the end of the clock's range would panic in the pools, and a limit in milliseconds
+/// is a number of 32 bits on the servers.
+const LONGEST: Duration = Duration::from_secs(24 * 24 * 60 * 60);
+
+/// A time that a caller gave, as far as it can be kept.
+pub(crate) fn bounded(time: Duration) -> Duration {
+    time.min(LONGEST)
+}
+
 impl Default for PoolSettings {
     fn default() -> Self {
         PoolSettings {
