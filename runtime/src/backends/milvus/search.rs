@@ -140,8 +140,10 @@ impl Nearest {
     /// The nearest by the server's search; `None` when it cannot be sure of them.
     async fn searched(&self, asked: &Asked<'_>) -> Result<Option<Vec<Hit>>> {
         let &Asked { near, k, method, wanted, .. } = asked;
-        let mut most = (k + (k / 8).max(16)).min(WINDOW);
         let rough = self.query.rough;
+        // Some beyond `k`, to see whether there is doubt at its edge; of a rough search the caller sees to that.
+        let more = if rough && !method.is_exact() { 0 } else { (k / 8).max(16) };
+        let mut most = (k + more).min(WINDOW);
         let mut told = near.metric == Metric::Cosine && (k <= FEW || rough);
         loop {
             let mut hits = match self.ask(asked, most, told).await {
