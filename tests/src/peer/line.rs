@@ -19,6 +19,8 @@ struct State {
     open: Mutex<Vec<TcpStream>>,
     /// What may still pass before the line is cut, if it is to be.
     allowed: Mutex<Option<Allowed>>,
+    /// The byte that comes out changed, if one is to.
+    changed: Mutex<Option<Changed>>,
     /// What was sent since somebody asked for it.
     heard: Mutex<Option<Traffic>>,
 }
@@ -46,6 +48,13 @@ struct Allowed {
     way: Way,
     bytes: usize,
     then: Then,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Changed {
+    way: Way,
+    after: usize,
+    bits: u8,
 }
 
 /// What was sent over a line, in order; of the piece at which it is cut also what did not arrive.
@@ -113,6 +122,11 @@ impl Line {
         *locked(&self.state.allowed) = Some(Allowed { way, bytes, then });
     }
 
+    /// Changes bits of one byte: the one that comes after so many, a way.
+    pub fn changes(&self, way: Way, after: usize, bits: u8) {
+        *locked(&self.state.changed) = Some(Changed { way, after, bits });
+    }
+
     /// Remembers what is sent from now on.
     pub fn listens(&self) {
         *locked(&self.state.heard) = Some(Traffic::default());
@@ -153,6 +167,7 @@ impl Line {
 
     fn becomes(&self, manner: u8) {
         *locked(&self.state.allowed) = None;
+        *locked(&self.state.changed) = None;
         self.state.manner.store(manner, Ordering::SeqCst);
     }
 
@@ -165,6 +180,19 @@ impl State {
     fn hang_up(&self) {
         let open = std::mem::take(&mut *locked(&self.open));
         open.into_iter().for_each(|stream| drop(stream.shutdown(Shutdown::Both)));
+    }
+
+    fn change(&self, way: Way, bytes: &mut [u8]) {
+        let mut changed = locked(&self.changed);
+        if let Some(of) = changed.as_mut().filter(|of| of.way == way) {
+            match bytes.get_mut(of.after) {
+                Some(byte) => {
+                    *byte ^= of.bits;
+                    *changed = None;
+                }
+                None => of.after -= bytes.len(),
+            }
+        }
     }
 
     /// How many of these bytes may pass, and whether the line is cut behind them.
@@ -216,6 +244,7 @@ fn carry(way: Way, mut from: TcpStream, mut to: TcpStream, state: &State) {
         if state.manner.load(Ordering::SeqCst) == SILENT {
             continue;
         }
+        state.change(way, &mut buffer[..read]);
         let (pass, cut) = state.lets_pass(way, read);
         if let Some(heard) = &mut *locked(&state.heard) {
             heard.0.push((way, buffer[..read].to_vec()));

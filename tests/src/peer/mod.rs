@@ -1,12 +1,14 @@
 //! Services in trouble: a server of one's own that answers as a test says, a relay in front of a real one, and a line that is
 //! cut. One room for the tests of every driver over a network.
 
+mod grpc;
 mod http;
 mod line;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use grpc::{Said, serve_grpc};
 pub use http::{Answer, How, Request, serve};
 pub use line::{Line, Then, Traffic, Way};
 

@@ -132,6 +132,12 @@ impl Engine {
         std::env::var(self.variable).unwrap_or_default()
     }
 
+    /// Connects by a URL, unencrypted.
+    #[cfg(feature = "postgres")]
+    pub fn connects(&self, url: String) -> Opening {
+        (self.connect)(url, true)
+    }
+
     /// A part of its own with a driver on either side of a new line.
     pub async fn behind(&self) -> Outcome<Behind> {
         let (line, through) = Line::within(&self.address())?;

@@ -6,7 +6,11 @@
 #![cfg(any(feature = "postgres", feature = "mysql", feature = "trino"))]
 
 mod engines;
+#[cfg(feature = "postgres")]
+mod noise;
 mod reads;
+#[cfg(feature = "pgvector")]
+mod refused;
 mod writes;
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;

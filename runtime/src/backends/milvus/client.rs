@@ -146,10 +146,10 @@ impl Client {
             request.metadata_mut().insert("dbname", database);
         }
         let answer: A = service.unary(request, path, ProstCodec::<Q, A>::default()).await.map_err(|s| of_grpc(&s, effect))?.into_inner();
-        match answer.status().map(|status| of_milvus(status, effect)) {
-            None | Some(Ok(())) => Ok(answer),
-            Some(Err(error)) => Err(error),
-        }
+        let Some(status) = answer.status() else {
+            return Err(failed(ErrorKind::Backend, "an answer without a status, which Milvus does not give", unsure(effect)));
+        };
+        of_milvus(status, effect).map(|()| answer)
     }
 
     /// The server's version as it names itself; empty when it does not say.
@@ -189,13 +189,19 @@ fn of_grpc(status: &tonic::Status, effect: Effect) -> Error {
         }
         Code::DeadlineExceeded => failed(ErrorKind::Timeout, "Milvus did not answer in time", unsure(effect)),
         Code::Unavailable => failed(ErrorKind::Unavailable, "Milvus cannot be reached or went away", unsure(effect)),
+        // No server says these with a cause: it is the connection that broke.
+        Code::Unknown | Code::Cancelled if std::error::Error::source(status).is_some() => {
+            failed(ErrorKind::Unavailable, "the connection to Milvus broke", unsure(effect))
+        }
         // The same code stands for a message that is too large and for a rate that is too high.
         Code::ResourceExhausted if !status.message().contains("larger than") => {
             failed(ErrorKind::Unavailable, "Milvus limits the rate of calls", Status::Temporary)
         }
         Code::ResourceExhausted | Code::OutOfRange => {
             let why = "the message is larger than Milvus sends or takes: ask for or write less at once";
-            failed(ErrorKind::LimitExceeded, why, Status::Permanent)
+            // An answer that is too large answers what took place.
+            let answered = status.message().contains("decoded");
+            failed(ErrorKind::LimitExceeded, why, if answered && effect == Effect::Writes { Status::Unknown } else { Status::Permanent })
         }
         Code::Unimplemented => failed(ErrorKind::Unsupported, "this Milvus does not have the call", Status::Permanent),
         code => failed(ErrorKind::Backend, "the call to Milvus failed", unsure(effect)).with("code", code.description()),
@@ -220,8 +226,12 @@ fn of_milvus(status: &proto::Status, effect: Effect) -> Result<()> {
         ),
         (101..=103, _) => (ErrorKind::Unavailable, "the collection is not loaded on the server yet", Status::Temporary),
         (800..=899, _) => (ErrorKind::InvalidSchema, "Milvus does not have this database", Status::Permanent),
+        (10_000 | 10_001, _) => (ErrorKind::Timeout, "Milvus gave the call up", unsure(effect)),
         _ if status.retriable => (ErrorKind::Unavailable, "Milvus failed for the moment", unsure(effect)),
-        _ => (ErrorKind::Backend, "Milvus refused the call", Status::Permanent),
+        // What a request is refused for before it begins. Anything else may have come up in the middle of a write.
+        (200..=299 | 700..=799 | 1100..=1199 | 1500..=1799, _) | (0, 5..) => (ErrorKind::Backend, "Milvus refused the call", Status::Permanent),
+        _ if effect == Effect::Reads => (ErrorKind::Backend, "Milvus refused the call", Status::Permanent),
+        _ => (ErrorKind::Backend, "Milvus failed", Status::Unknown),
     };
     Err(failed(kind.0, kind.1, kind.2).with("code", if status.code == 0 { status.error_code } else { status.code }))
 }
@@ -242,7 +252,12 @@ mod tests {
         assert_eq!(of(5, 1), Err((ErrorKind::Backend, Status::Unknown)));
         assert_eq!(of(100, 4), Err((ErrorKind::NotRegistered, Status::Permanent)));
         assert_eq!(of(1100, 1), Err((ErrorKind::Backend, Status::Permanent)));
-        assert_eq!(of(65_535, 1), Err((ErrorKind::Backend, Status::Permanent)));
+        // Whatever has no code of its own: it may have come up in the middle.
+        for (code, old) in [(65_535, 1), (0, 1), (901, 1), (-7, 0), (4_711, 0)] {
+            assert_eq!(of(code, old), Err((ErrorKind::Backend, Status::Unknown)), "{code}, {old}");
+        }
+        assert_eq!(of(10_001, 1), Err((ErrorKind::Timeout, Status::Unknown)));
+        assert_eq!(of(0, 5), Err((ErrorKind::Backend, Status::Permanent)));
         assert_eq!(of(0, 53), Err((ErrorKind::Storage, Status::Permanent)));
         assert_eq!(of(1401, 3), Err((ErrorKind::PermissionDenied, Status::Permanent)));
     }

@@ -94,7 +94,8 @@ impl Inner {
         let segments: Segments = self.client.read("GetQuerySegmentInfo", request).await?;
         let rows = |with_index: bool| {
             let of = segments.infos.iter().filter(|segment| !with_index || segment.index_id != 0);
-            of.map(|segment| segment.num_rows).fold(0i64, i64::saturating_add)
+            // None is less than no rows, whatever the server says.
+            of.map(|segment| segment.num_rows.max(0)).fold(0i64, i64::saturating_add)
         };
         let (sealed, indexed) = (rows(false), rows(true));
         // What has no index is not counted further.

@@ -245,7 +245,7 @@ pub(super) struct StringArray {
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct ScalarField {
-    #[prost(oneof = "Scalars", tags = "1, 3, 5, 6, 8")]
+    #[prost(oneof = "Scalars", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
     pub data: Option<Scalars>,
 }
 
@@ -261,6 +261,15 @@ pub(super) enum Scalars {
     Text(StringArray),
     #[prost(message, tag = "8")]
     Array(ArrayArray),
+    // Of types that this driver makes no field of. Named here, for unknown they would look like no rows.
+    #[prost(bytes = "vec", tag = "2")]
+    Ints(Vec<u8>),
+    #[prost(bytes = "vec", tag = "4")]
+    Floats(Vec<u8>),
+    #[prost(bytes = "vec", tag = "7")]
+    Bytes(Vec<u8>),
+    #[prost(bytes = "vec", tag = "9")]
+    Json(Vec<u8>),
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -320,6 +329,9 @@ pub(super) struct Delete {
 pub(super) struct Mutation {
     #[prost(message, optional, tag = "1")]
     pub status: Option<Status>,
+    /// Rows that were not written.
+    #[prost(uint32, repeated, tag = "4")]
+    pub err_index: Vec<u32>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -386,6 +398,9 @@ pub(super) struct Search {
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Ids {
+    /// Of keys that are no texts.
+    #[prost(message, optional, tag = "1")]
+    pub int_id: Option<LongArray>,
     #[prost(message, optional, tag = "2")]
     pub str_id: Option<StringArray>,
 }
@@ -421,7 +436,7 @@ pub(super) struct Version {
 
 /// An answer with a status of its own.
 pub(super) trait Answer: Message + Default + Send + 'static {
-    /// The status, which stands in every answer that is no bare status.
+    /// The status. A server sends it in every answer; where it is missing, the answer is nobody's.
     fn status(&self) -> Option<&Status>;
 }
 

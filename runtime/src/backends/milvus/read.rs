@@ -7,7 +7,7 @@ use super::driver::Inner;
 use super::options;
 use super::expression::{self, Expression};
 use super::proto::{KeyValuePair, Query, QueryResults};
-use super::rows::{COUNT, Fields};
+use super::rows::{COUNT, Fields, garbled};
 use super::shape::Shape;
 use crate::backends::fewer::fewer;
 use crate::driver::{OrderKey, Page, PageStream, Reply, SortKey, SubQuery};
@@ -110,12 +110,17 @@ impl Inner {
                     }
                 };
                 let whole = page.len() < limit || limit == left.len();
+                let before = left.len();
                 if let Some(last) = page.ids.last() {
                     left.retain(|id| id > last);
                 }
                 found.append(page);
                 if whole {
                     break;
+                }
+                // Asked again for the same it would say the same, for ever.
+                if left.len() == before {
+                    return Err(garbled("the rows that were asked for"));
                 }
             }
         }
@@ -186,6 +191,12 @@ impl Walk {
                     continue;
                 }
             };
+            // A server that begins anew would be read for ever.
+            if let (Some(first), Some((after, included))) = (page.ids.first(), &self.after)
+                && (first.as_str() < after.as_str() || first.as_str() == after.as_str() && !included)
+            {
+                return Err(garbled("the rows after those it gave"));
+            }
             self.page = (self.page * 2).min(self.most);
             let full = page.len() >= limit;
             match page.ids.last() {

@@ -151,6 +151,15 @@ fn texts(list: ScalarField) -> Vec<String> {
     }
 }
 
+/// Vectors of one length. A number that is none would be the best of all scores.
+fn vector(numbers: Vec<f32>, dim: i64) -> Result<Data> {
+    let length = usize::try_from(dim).unwrap_or_default();
+    if !numbers.len().is_multiple_of(length) || numbers.iter().any(|number| !number.is_finite()) {
+        return Err(garbled("whole vectors of numbers"));
+    }
+    Ok(Data::Vector(numbers, length))
+}
+
 pub(super) fn garbled(what: &str) -> Error {
     Error::new(ErrorKind::Corrupt, format!("Milvus answered without {what}: the collection was changed by something else"))
 }
@@ -169,9 +178,13 @@ impl Fields {
                 (Some(Scalars::Double(array)), _) => Data::Double(array.data),
                 (Some(Scalars::Text(array)), _) => Data::Text(array.data),
                 (Some(Scalars::Array(array)), _) => Data::Lists(array.data.into_iter().map(texts).collect()),
-                (None, Some(VectorField { dim, float_vector: Some(array) })) => {
-                    Data::Vector(array.data, usize::try_from(dim).unwrap_or_default())
+                (Some(Scalars::Ints(other) | Scalars::Floats(other) | Scalars::Bytes(other) | Scalars::Json(other)), _) => {
+                    if other.is_empty() {
+                        continue;
+                    }
+                    return Err(garbled("values of the types that were written"));
                 }
+                (None, Some(VectorField { dim, float_vector: Some(array) })) => vector(array.data, dim)?,
                 (None, _) => continue,
             };
             fields.insert(field.field_name, data);
@@ -191,7 +204,7 @@ impl Fields {
     /// The answer of `count(*)`.
     pub(super) fn count(&self) -> Result<i64> {
         match self.fields.get(COUNT) {
-            Some(Data::Int(data)) => data.first().copied().ok_or_else(|| garbled("a count")),
+            Some(Data::Int(data)) => data.first().copied().filter(|count| *count >= 0).ok_or_else(|| garbled("a count")),
             _ => Err(garbled("a count")),
         }
     }
@@ -240,11 +253,15 @@ impl Fields {
             };
             let mut values = Vec::with_capacity(columns.len());
             for (column, field, flag) in &described {
-                if let Some(flag) = flag
-                    && self.cell(flag, row)? == Cell::Bool(false)
-                {
-                    values.push(Value::Null);
-                    continue;
+                if let Some(flag) = flag {
+                    match self.cell(flag, row)? {
+                        Cell::Bool(true) => {}
+                        Cell::Bool(false) => {
+                            values.push(Value::Null);
+                            continue;
+                        }
+                        _ => return Err(garbled("whether a value is there")),
+                    }
                 }
                 let value = match (self.fields.get(field.as_str()), &column.logical) {
                     (Some(Data::Vector(numbers, of)), LogicalType::Vector(length)) if of == &(*length as usize) => {

@@ -237,10 +237,16 @@ impl Nearest {
         };
         let answer: SearchResults = self.inner.client.read("Search", request).await?;
         let Some(results) = answer.results else { return Ok(Vec::new()) };
-        let ids = results.ids.and_then(|ids| ids.str_id).map(|ids| ids.data).unwrap_or_default();
+        let ids = results.ids.unwrap_or_default();
+        if ids.int_id.is_some_and(|ids| !ids.data.is_empty()) {
+            return Err(garbled("ids that are texts"));
+        }
+        let ids = ids.str_id.map(|ids| ids.data).unwrap_or_default();
         let mut fields = Fields::new(results.fields_data, Some(ids))?;
         let scores: Vec<f64> = if told {
-            results.scores.iter().map(|score| f64::from(*score).clamp(-1.0, 1.0) + 0.0).collect()
+            // One that is no number stays none: it is not believed.
+            let cosine = |score: f64| if score.is_finite() { score.clamp(-1.0, 1.0) + 0.0 } else { f64::NAN };
+            results.scores.iter().map(|score| cosine(f64::from(*score))).collect()
         } else {
             let length = length(column);
             let vectors = fields.vectors(&field, length)?;

@@ -3,6 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use prost::Message;
+
 use super::config::Consistency;
 use super::driver::Inner;
 use super::expression::{self, Expression};
@@ -10,7 +12,7 @@ use super::proto::{Delete, Mutation, Upsert};
 use super::rows::{Row, to_fields};
 use super::shape::Shape;
 use crate::driver::{Page, WriteBatch, WriteMode, WriteReport};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Status};
 use crate::filter::{Condition, Filter, Test};
 use crate::types::{Id, Value, canonical_key};
 
@@ -79,6 +81,7 @@ impl Inner {
 
     /// Writes whole rows: what searches first, what decides last, so that a write cut short is made again.
     pub(super) async fn put(&self, shape: &Shape, rows: &[Row]) -> Result<()> {
+        let mut sent = 0;
         for collection in shape.collections.iter().rev() {
             let mut rest = rows;
             while !rest.is_empty() {
@@ -91,10 +94,10 @@ impl Inner {
                 let request = Upsert {
                     db_name: self.client.database(),
                     collection_name: collection.name.clone(),
-                    fields_data: to_fields(shape, collection, now)?,
+                    fields_data: to_fields(shape, collection, now).map_err(|error| partly(error, sent))?,
                     num_rows: u32::try_from(now.len()).unwrap_or(u32::MAX),
                 };
-                let _: Mutation = self.client.change("Upsert", request).await?;
+                self.changed("Upsert", request, &mut sent).await?;
                 rest = later;
             }
         }
@@ -103,6 +106,7 @@ impl Inner {
 
     async fn delete(&self, shape: &Shape, ids: &[Id]) -> Result<()> {
         let Expression::Where(expr) = expression::of_ids(ids) else { return Ok(()) };
+        let mut sent = 0;
         for collection in shape.collections.iter().rev() {
             let request = Delete {
                 db_name: self.client.database(),
@@ -110,8 +114,19 @@ impl Inner {
                 expr: expr.clone(),
                 consistency_level: Consistency::Strong.level(),
             };
-            let _: Mutation = self.client.change("Delete", request).await?;
+            self.changed("Delete", request, &mut sent).await?;
         }
+        Ok(())
+    }
+
+    /// One request of a batch that takes several, of which so many were taken.
+    async fn changed<Q: Message + Clone + 'static>(&self, method: &'static str, request: Q, sent: &mut usize) -> Result<()> {
+        let done: Mutation = self.client.change(method, request).await.map_err(|error| partly(error, *sent))?;
+        if !done.err_index.is_empty() {
+            let why = "Milvus wrote some of the rows and others not: write the batch again";
+            return Err(partly(Error::new(ErrorKind::Backend, why), *sent).with_status(Status::Unknown));
+        }
+        *sent += 1;
         Ok(())
     }
 
@@ -152,5 +167,13 @@ impl Inner {
             }
         }
         Ok(())
+    }
+}
+
+/// The error of a request of a batch: whatever it says of itself, what was sent before it took place.
+fn partly(error: Error, sent: usize) -> Error {
+    match sent {
+        0 => error,
+        _ => error.with_status(Status::Unknown).with("requests written", sent),
     }
 }

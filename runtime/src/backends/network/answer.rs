@@ -1,5 +1,6 @@
 //! Answers of the drivers over `sqlx` as pages and groups: they differ in how a cell is read.
 
+use super::failure;
 use crate::backends::sql::forms::{corrupt, decimal};
 use crate::driver::{Aggregate, AggregateFunction, Group, Page, sum_overflow};
 use crate::error::Result;
@@ -50,12 +51,16 @@ fn read_float(row: &impl Cells, position: usize) -> Result<f64> {
 
 /// The one number that a statement gives.
 pub(crate) fn count(rows: &[impl Cells]) -> Result<u64> {
-    let count = rows.first().map_or(Ok(0), |row| read_whole(row, 0))?;
+    let count = failure::read(|| rows.first().map_or(Ok(0), |row| read_whole(row, 0)))?;
     Ok(u64::try_from(count).unwrap_or_default())
 }
 
 /// Rows of id, version, `columns`, and a score when `scored`.
 pub(crate) fn page(part: &Part, rows: &[impl Cells], columns: &[usize], scored: bool) -> Result<Page> {
+    failure::read(|| of_rows(part, rows, columns, scored))
+}
+
+fn of_rows(part: &Part, rows: &[impl Cells], columns: &[usize], scored: bool) -> Result<Page> {
     let mut page = Page::new(columns.len());
     page.ids.reserve(rows.len());
     page.versions.reserve(rows.len());
@@ -99,7 +104,7 @@ pub(crate) fn groups<R: Cells>(part: &Part, rows: &[R], query: &Aggregate) -> Re
         }
         Ok(Group { keys, measures })
     };
-    rows.iter().map(group).collect()
+    failure::read(|| rows.iter().map(group).collect())
 }
 
 /// A sum that came as text, of any length.

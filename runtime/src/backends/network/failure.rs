@@ -1,8 +1,10 @@
 //! Errors of `sqlx` as ours: what kind, and what is known of the outcome.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use sqlx::error::DatabaseError;
 
 pub(crate) use super::meaning::Meaning;
@@ -71,12 +73,34 @@ pub(crate) fn error(cause: sqlx::Error, phase: Phase, codes: Codes) -> Error {
     }
 }
 
+fn outcome(phase: Phase) -> Status {
+    if phase == Phase::Commit { Status::Unknown } else { Status::Temporary }
+}
+
+fn no_answer(phase: Phase) -> Error {
+    let why = "the server's answer is none of its protocol: something between changes it, or it is another server";
+    Error::new(ErrorKind::Unavailable, why).with_status(outcome(phase))
+}
+
 /// Waits for a statement no longer than this: a server whose machine or network is gone closes no connection.
 pub(crate) async fn within<T>(patience: Option<Duration>, phase: Phase, work: impl Future<Output = T>) -> Result<T> {
-    let Some(patience) = patience else { return Ok(work.await) };
-    tokio::time::timeout(patience, work).await.map_err(|_| {
-        let why = "the server did not answer in the time that a statement may take: it is gone, or raise the statement timeout";
-        let status = if phase == Phase::Commit { Status::Unknown } else { Status::Temporary };
-        Error::new(ErrorKind::Timeout, why).with_status(status)
-    })
+    let work = AssertUnwindSafe(work).catch_unwind();
+    let done = match patience {
+        None => work.await,
+        Some(patience) => tokio::time::timeout(patience, work).await.map_err(|_| {
+            let why = "the server did not answer in the time that a statement may take: it is gone, or raise the statement timeout";
+            Error::new(ErrorKind::Timeout, why).with_status(outcome(phase))
+        })?,
+    };
+    done.map_err(|_| no_answer(phase))
+}
+
+/// The client panics at messages that are shorter than they say. What it was at is dropped, its connection with it.
+pub(crate) async fn caught<T>(phase: Phase, work: impl Future<Output = Result<T>>) -> Result<T> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(no_answer(phase)))
+}
+
+/// The same for what is read from rows that have come.
+pub(crate) fn read<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(no_answer(Phase::Read)))
 }

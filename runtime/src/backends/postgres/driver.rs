@@ -5,7 +5,7 @@ use sqlx::PgPool;
 use super::core::Core;
 use super::{codec, ensure, failure, vectors, write};
 use crate::backends::network::Pages;
-use crate::backends::network::failure::Phase;
+use crate::backends::network::failure::{Phase, caught};
 use crate::backends::sql::{Dialect, LookUpTexts, aggregate, estimate, select};
 use crate::driver::{
     Aggregate, Description, Driver, Ensured, Group, NearQuery, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply, SearchCosts, SubQuery, WriteBatch, WriteReport,
@@ -57,11 +57,11 @@ impl Driver for PostgresDriver {
     }
 
     fn ensure<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, Ensured> {
-        Reply::later(ensure::ensure(&self.core, part))
+        Reply::later(caught(Phase::Write, ensure::ensure(&self.core, part)))
     }
 
     fn write<'a>(&'a self, part: &'a Arc<Part>, batch: Arc<WriteBatch>) -> Reply<'a, WriteReport> {
-        Reply::later(async move { write::write(&self.core, part, &batch).await })
+        Reply::later(async move { caught(Phase::Write, write::write(&self.core, part, &batch)).await })
     }
 
     fn fetch<'a>(&'a self, part: &'a Arc<Part>, ids: &'a [Id], columns: &'a [usize]) -> Reply<'a, Page> {
@@ -126,7 +126,7 @@ impl Driver for PostgresDriver {
 
     fn drop_part<'a>(&'a self, part: &'a Arc<Part>) -> Reply<'a, bool> {
         self.texts.forget(part);
-        Reply::later(ensure::drop_part(&self.core, part))
+        Reply::later(caught(Phase::Write, ensure::drop_part(&self.core, part)))
     }
 
     fn refresh<'a>(&'a self, _: &'a Arc<Part>) -> Reply<'a, ()> {

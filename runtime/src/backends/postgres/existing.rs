@@ -20,7 +20,7 @@ pub(super) async fn ensure(core: &Core, connection: &mut PgConnection, part: &Pa
             return Err(Error::new(ErrorKind::SchemaMismatch, why).of_entity(part.entity.name).at_field(column.name));
         }
     }
-    let Some((table, kind)) = find(connection, part).await? else { return Err(not_there(part)) };
+    let Some((table, kind)) = find(core, connection, part).await? else { return Err(not_there(part)) };
     let is_table = matches!(kind.as_str(), "r" | "p");
     let mut found = FoundTable { writable: is_table, ..FoundTable::default() };
     // A column of a domain is described by what the domain is made of.
@@ -31,7 +31,7 @@ pub(super) async fn ensure(core: &Core, connection: &mut PgConnection, part: &Pa
                 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
                 JOIN pg_catalog.pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END \
                 WHERE a.attrelid = $1::bigint::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
-    for row in rows(connection, &own(text, vec![Value::Int(table)])).await? {
+    for row in rows(core, connection, &own(text, vec![Value::Int(table)])).await? {
         let flag = |at| row.cell(at, &LogicalType::Bool, false).map(|value| value == Value::Bool(true));
         let (name, shown, base) = (codec::read_text(&row, 0)?, codec::read_text(&row, 1)?, codec::read_text(&row, 2)?);
         let mut column = of_type(name, shown, &base, codec::read_whole(&row, 3)?);
@@ -56,12 +56,12 @@ pub(super) async fn ensure(core: &Core, connection: &mut PgConnection, part: &Pa
                 WHERE i.indrelid = $1::bigint::oid AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indnkeyatts = 1 \
                 AND i.indpred IS NULL AND i.indexprs IS NULL AND k.attname::text = $2";
     let key = Value::Text(part.id_column().to_owned());
-    found.key_is_unique = !rows(connection, &own(text, vec![Value::Int(table), key])).await?.is_empty();
+    found.key_is_unique = !rows(core, connection, &own(text, vec![Value::Int(table), key])).await?.is_empty();
     check(part, &found).map(|()| Ensured::default())
 }
 
 /// The number and the kind of the table.
-async fn find(connection: &mut PgConnection, part: &Part) -> Result<Option<(i64, String)>> {
+async fn find(core: &Core, connection: &mut PgConnection, part: &Part) -> Result<Option<(i64, String)>> {
     let path: Vec<&str> = part.path().collect();
     let (catalog, schema, table) = match path.as_slice() {
         [table] => ("", "", *table),
@@ -70,7 +70,7 @@ async fn find(connection: &mut PgConnection, part: &Part) -> Result<Option<(i64,
         _ => return Err(no_such_path(part, "a table is named by at most database, schema and table")),
     };
     if !catalog.is_empty() {
-        let here = rows(connection, &own("SELECT pg_catalog.current_database()::text", Vec::new())).await?;
+        let here = rows(core, connection, &own("SELECT pg_catalog.current_database()::text", Vec::new())).await?;
         if here.first().map(|row| codec::read_text(row, 0)).transpose()?.as_deref() != Some(catalog) {
             return Err(no_such_path(part, "a connection of Postgres sees its own database only: connect the backend to that one"));
         }
@@ -78,7 +78,7 @@ async fn find(connection: &mut PgConnection, part: &Part) -> Result<Option<(i64,
     let text = "SELECT c.oid::bigint, c.relkind::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                 WHERE c.relname::text = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') \
                 AND CASE WHEN $2 = '' THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname::text = $2 END";
-    let found = rows(connection, &own(text, vec![Value::Text(table.to_owned()), Value::Text(schema.to_owned())])).await?;
+    let found = rows(core, connection, &own(text, vec![Value::Text(table.to_owned()), Value::Text(schema.to_owned())])).await?;
     found.first().map(|row| Ok((codec::read_whole(row, 0)?, codec::read_text(row, 1)?))).transpose()
 }
 

@@ -7,25 +7,29 @@ use sqlx::{AssertSqlSafe, Column, Either, Executor, PgConnection, Statement, Typ
 use super::codec::{self, Cells, Parameter};
 use super::core::{Core, Held};
 use super::{failure, nul};
-use crate::backends::network::failure::Phase;
+use crate::backends::network::failure::{Phase, caught};
 use crate::driver::{RawAnswer, RawStatement, wrong_value};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::types::{LogicalType, Value};
 
 /// Runs a statement on one connection, as a transaction of its own. It is never run twice.
 pub(super) async fn run(core: &Core, statement: &RawStatement) -> Result<RawAnswer> {
     let mut held = Held(None);
     let connection = held.0.insert(core.pool.acquire().await.map_err(|cause| failure::error(cause, Phase::Write))?);
-    let answer = answer(connection, statement).await;
-    held.0.take();
+    // What was run stays, whatever its rows are.
+    let answer = caught(Phase::Commit, answer(core, connection, statement)).await;
+    // A connection that is still asked something, or says what nobody understands, is closed.
+    if !answer.as_ref().is_err_and(|error| matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unavailable)) {
+        held.0.take();
+    }
     answer
 }
 
-async fn answer(connection: &mut PgConnection, statement: &RawStatement) -> Result<RawAnswer> {
+async fn answer(core: &Core, connection: &mut PgConnection, statement: &RawStatement) -> Result<RawAnswer> {
     let failed = |cause| failure::error(cause, Phase::Commit);
     // The text is the application's: it says so by its type (`SqlText`).
-    let prepared = (&mut *connection).prepare(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(statement.text.clone()))).await;
-    let prepared = prepared.map_err(|cause| failure::error(cause, Phase::Write))?;
+    let prepared = (&mut *connection).prepare(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(statement.text.clone())));
+    let prepared = core.waits(Phase::Write, prepared).await?.map_err(|cause| failure::error(cause, Phase::Write))?;
     let taken: &[PgTypeInfo] = match prepared.parameters() {
         Some(Either::Left(types)) => types,
         _ => &[],
@@ -47,10 +51,10 @@ async fn answer(connection: &mut PgConnection, statement: &RawStatement) -> Resu
     let mut found = RawAnswer { names: columns.iter().map(|(at, _)| names[*at].to_owned()).collect(), ..RawAnswer::default() };
     let query = prepared.query_with(codec::arguments(parameters)?);
     if columns.is_empty() {
-        found.changed = query.execute(connection).await.map_err(failed)?.rows_affected();
+        found.changed = core.waits(Phase::Commit, query.execute(connection)).await?.map_err(failed)?.rows_affected();
         return Ok(found);
     }
-    for row in query.fetch_all(connection).await.map_err(failed)? {
+    for row in core.waits(Phase::Commit, query.fetch_all(connection)).await?.map_err(failed)? {
         let mut values = Vec::with_capacity(columns.len());
         for ((at, column), mapped) in columns.iter().zip(&mapped) {
             let value = row.cell(*at, &column.logical, *mapped).map_err(|e| e.at_field(names[*at].to_owned()))?;
