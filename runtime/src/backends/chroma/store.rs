@@ -219,7 +219,9 @@ impl Store for Collections {
             return Err(refused(&answer));
         }
         let mut found: Hits = answer.json()?;
-        let (Some(ids), Some(distances)) = (found.ids.pop(), found.distances.and_then(|mut list| list.pop())) else { return Err(garbled()) };
+        let (Some(ids), Some(distances)) = (found.ids.pop(), found.distances.and_then(|mut list| list.pop())) else {
+            return Err(garbled());
+        };
         let metadatas = found.metadatas.and_then(|mut list| list.pop());
         let found = records(ids, metadatas, found.embeddings.and_then(|mut list| list.pop()))?;
         if distances.len() != found.len() {

@@ -2,7 +2,9 @@
 
 use duckdb::arrow::array::{Array, ArrayRef, AsArray, StructArray};
 use duckdb::arrow::compute::{CastOptions, cast_with_options};
-use duckdb::arrow::datatypes::{DataType, Date32Type, Decimal128Type, Field, Float32Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+use duckdb::arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Field, Float32Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+};
 use std::sync::Arc;
 
 use crate::driver::Page;
@@ -32,7 +34,9 @@ fn is_plain(found: &DataType, wanted: &DataType) -> bool {
         // A zone says how a moment is shown, and not which one it is.
         (DataType::Timestamp(found, _), DataType::Timestamp(wanted, _)) => found == wanted,
         (DataType::List(found), DataType::List(wanted)) => is_plain(found.data_type(), wanted.data_type()),
-        (DataType::FixedSizeList(found, n), DataType::FixedSizeList(wanted, m)) => n == m && is_plain(found.data_type(), wanted.data_type()),
+        (DataType::FixedSizeList(found, n), DataType::FixedSizeList(wanted, m)) => {
+            n == m && is_plain(found.data_type(), wanted.data_type())
+        }
         _ => found == wanted,
     }
 }
@@ -59,7 +63,9 @@ pub(super) fn values(logical: &LogicalType, array: &ArrayRef, mut each: impl FnM
         }};
     }
     match logical {
-        LogicalType::Bool => all!(array.as_boolean_opt(), |a: &duckdb::arrow::array::BooleanArray, row| Ok::<_, Error>(Value::Bool(a.value(row)))),
+        LogicalType::Bool => {
+            all!(array.as_boolean_opt(), |a: &duckdb::arrow::array::BooleanArray, row| Ok::<_, Error>(Value::Bool(a.value(row))))
+        }
         LogicalType::Int { .. } => all!(array.as_primitive_opt::<Int64Type>(), |a: &duckdb::arrow::array::Int64Array, row| {
             Ok::<_, Error>(Value::Int(a.value(row)))
         }),
@@ -69,17 +75,20 @@ pub(super) fn values(logical: &LogicalType, array: &ArrayRef, mut each: impl FnM
         LogicalType::Float => all!(array.as_primitive_opt::<Float64Type>(), |a: &duckdb::arrow::array::Float64Array, row| {
             Ok::<_, Error>(Value::Float(a.value(row)))
         }),
-        LogicalType::Decimal { .. } => all!(array.as_primitive_opt::<Decimal128Type>(), |a: &duckdb::arrow::array::Decimal128Array, row| {
-            let scale = u32::try_from(a.scale()).map_err(|_| refused())?;
-            Decimal::try_from_i128_with_scale(a.value(row), scale).map(|n| Value::Decimal(n.normalize())).map_err(|_| refused())
-        }),
+        LogicalType::Decimal { .. } => {
+            all!(array.as_primitive_opt::<Decimal128Type>(), |a: &duckdb::arrow::array::Decimal128Array, row| {
+                let scale = u32::try_from(a.scale()).map_err(|_| refused())?;
+                Decimal::try_from_i128_with_scale(a.value(row), scale).map(|n| Value::Decimal(n.normalize())).map_err(|_| refused())
+            })
+        }
         LogicalType::Bytes => all!(array.as_binary_opt::<i32>(), |a: &duckdb::arrow::array::BinaryArray, row| {
             Ok::<_, Error>(Value::Bytes(a.value(row).into()))
         }),
-        LogicalType::Timestamp => all!(
-            array.as_primitive_opt::<TimestampMicrosecondType>(),
-            |a: &duckdb::arrow::array::TimestampMicrosecondArray, row| Timestamp::from_micros(a.value(row)).map(Value::Timestamp)
-        ),
+        LogicalType::Timestamp => {
+            all!(array.as_primitive_opt::<TimestampMicrosecondType>(), |a: &duckdb::arrow::array::TimestampMicrosecondArray, row| {
+                Timestamp::from_micros(a.value(row)).map(Value::Timestamp)
+            })
+        }
         LogicalType::Date => all!(array.as_primitive_opt::<Date32Type>(), |a: &duckdb::arrow::array::Date32Array, row| {
             Date::from_days(a.value(row)).map(Value::Date)
         }),
@@ -145,7 +154,9 @@ pub(super) fn rows(page: &mut Page, batch: &StructArray, part: &Part, columns: &
         .map_err(|e| e.at_field(held.name).of_entity(part.entity.name))?;
     }
     if scored {
-        values(&LogicalType::Float, column(batch, width + 2)?, |score| page.scores.push(if let Value::Float(n) = score { n } else { 0.0 }))?;
+        values(&LogicalType::Float, column(batch, width + 2)?, |score| {
+            page.scores.push(if let Value::Float(n) = score { n } else { 0.0 })
+        })?;
     }
     Ok(())
 }

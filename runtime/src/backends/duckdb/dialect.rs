@@ -1,8 +1,8 @@
 use std::borrow::Cow;
 
-use crate::backends::sql::decimal::{Bound, bound, possible};
 use super::{bind, words};
 use crate::backends::embedded::json_path::path_text;
+use crate::backends::sql::decimal::{Bound, bound, possible};
 use crate::backends::sql::{Comparison, Dialect, HasTest, Sql, Statement, Term, TextTest, ddl, unsupported};
 use crate::capability::Placement;
 use crate::driver::{AggregateFunction, NearQuery};
@@ -224,7 +224,11 @@ impl Dialect for DuckDbDialect {
             return Err(unsupported(self.kind(), "a word search without the placement InvertedIndex", term));
         };
         let name = words::name(column);
-        let texts = if phrase { vec![words::joined(wanted.iter())] } else { wanted.iter().map(|word| words::joined(std::iter::once(word))).collect() };
+        let texts = if phrase {
+            vec![words::joined(wanted.iter())]
+        } else {
+            wanted.iter().map(|word| words::joined(std::iter::once(word))).collect()
+        };
         sql.push("(");
         sql.list(texts, " AND ", |sql, text| {
             sql.push("contains(t.").name(&name).push(", ").bind(Value::Text(text)).push(")");

@@ -13,7 +13,6 @@ use crate::driver::Ensured;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, Part};
 
-
 /// Runs a statement with its values.
 fn execute(connection: &Connection, statement: &Statement) -> Result<()> {
     let values = duckdb::params_from_iter(statement.values.iter().map(Parameter));
@@ -66,7 +65,9 @@ pub(super) fn run(connection: &Connection, part: &Part) -> Result<Ensured> {
         Some(found) => {
             if !is_there(connection, &part.table)? {
                 let table = &part.table;
-                return Err(mismatch(format!("the table `{table}` is gone, although the manifest names it: drop the entity to start anew")));
+                return Err(mismatch(format!(
+                    "the table `{table}` is gone, although the manifest names it: drop the entity to start anew"
+                )));
             }
             // All are added before the first is filled: DuckDB alters no table whose rows the transaction changed.
             let added: Vec<&Column> = found.additions(part)?.into_iter().filter_map(|i| part.columns.get(i)).collect();
@@ -146,4 +147,3 @@ pub(super) fn drop_part(connection: &Connection, part: &Part) -> Result<bool> {
     transaction.commit()?;
     Ok(true)
 }
-

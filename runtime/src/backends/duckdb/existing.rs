@@ -40,11 +40,17 @@ pub(super) fn check(connection: &Connection, part: &Part) -> Result<Ensured> {
     let named = |name: &str| found.iter().find(|column| column.name.eq_ignore_ascii_case(name));
     let key = part.key();
     let Some(there) = named(key.column) else {
-        return Err(refuse(format!("the table `{}` has no column `{}` for the id: name it with #[id(column = …)]", part.table, key.column)));
+        return Err(refuse(format!(
+            "the table `{}` has no column `{}` for the id: name it with #[id(column = …)]",
+            part.table, key.column
+        )));
     };
     if !holds(&there.data_type, &key.kind.logical(), read_only) {
         let (table, column, is) = (&part.table, key.column, &there.data_type);
-        return Err(refuse(format!("the column `{column}` of the table `{table}` is {is}, which is no key of {}: say #[id(as = …)]", key.kind.logical())));
+        return Err(refuse(format!(
+            "the column `{column}` of the table `{table}` is {is}, which is no key of {}: say #[id(as = …)]",
+            key.kind.logical()
+        )));
     }
     if !read_only {
         if view {
@@ -107,7 +113,9 @@ fn holds(data_type: &str, logical: &LogicalType, read_only: bool) -> bool {
         LogicalType::Decimal { precision, scale } => {
             let digits = data_type.strip_prefix("DECIMAL(").and_then(|rest| rest.strip_suffix(')')).and_then(|rest| rest.split_once(','));
             let digits = digits.and_then(|(width, scale)| Some((width.trim().parse::<u8>().ok()?, scale.trim().parse::<u8>().ok()?)));
-            digits.is_some_and(|(width, there)| read_only && there <= *scale && width.saturating_sub(there) <= precision.saturating_sub(*scale))
+            digits.is_some_and(|(width, there)| {
+                read_only && there <= *scale && width.saturating_sub(there) <= precision.saturating_sub(*scale)
+            })
         }
         LogicalType::Text { .. } | LogicalType::Category(_) | LogicalType::Id | LogicalType::Ref(_) => {
             read_only && data_type.starts_with("ENUM(")
@@ -117,7 +125,8 @@ fn holds(data_type: &str, logical: &LogicalType, read_only: bool) -> bool {
     }
 }
 
-const OF_PLACE: &str = "table_catalog = coalesce(?, current_database()) AND table_schema = coalesce(?, current_schema()) AND table_name = ?";
+const OF_PLACE: &str =
+    "table_catalog = coalesce(?, current_database()) AND table_schema = coalesce(?, current_schema()) AND table_name = ?";
 
 fn columns(connection: &Connection, place: &Place) -> duckdb::Result<Vec<Found>> {
     let text = format!("SELECT column_name, data_type, is_nullable FROM information_schema.columns WHERE {OF_PLACE}");

@@ -26,9 +26,7 @@ pub(super) fn error(cause: Cause) -> Error {
     let text = text(&cause);
     let sort = sort(text);
     let (kind, status, why) = match sort {
-        "IO Error" if text.contains("No space left") => {
-            (ErrorKind::Storage, Status::Temporary, "no room left on the disk of the database")
-        }
+        "IO Error" if text.contains("No space left") => (ErrorKind::Storage, Status::Temporary, "no room left on the disk of the database"),
         "IO Error" => (ErrorKind::Storage, Status::Unknown, "reading or writing the database's file failed"),
         "Out of Memory Error" => {
             (ErrorKind::LimitExceeded, Status::Temporary, "DuckDB ran out of memory: ask for less at once, or raise .memory_limit_mb(…)")
@@ -63,9 +61,7 @@ pub(super) fn open_error(cause: Cause, path: Option<&Path>) -> Error {
             let why = "another process has the database's file open, and DuckDB lets in one at a time: close it there first";
             Error::new(ErrorKind::Unavailable, why)
         }
-        "IO Error" if text.contains("not a valid DuckDB database") => {
-            Error::new(ErrorKind::Corrupt, "the file is not a DuckDB database")
-        }
+        "IO Error" if text.contains("not a valid DuckDB database") => Error::new(ErrorKind::Corrupt, "the file is not a DuckDB database"),
         "IO Error" => {
             let why = "the database's file cannot be opened: check that it is a file, and that its directory exists and is writable";
             Error::new(ErrorKind::Storage, why)
@@ -122,12 +118,14 @@ pub(super) fn clashed<'p>(cause: &Cause, part: &'p Part) -> Option<Vec<&'p Colum
     groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
     groups.into_iter().find(|group| {
         let mut rest = named;
-        group.iter().all(|column| match rest.find(&format!("{}: ", column.physical)).or_else(|| rest.find(&format!("{}): ", column.physical))) {
-            Some(at) => {
-                rest = &rest[at..];
-                true
+        group.iter().all(|column| {
+            match rest.find(&format!("{}: ", column.physical)).or_else(|| rest.find(&format!("{}): ", column.physical))) {
+                Some(at) => {
+                    rest = &rest[at..];
+                    true
+                }
+                None => false,
             }
-            None => false,
         })
     })
 }

@@ -205,7 +205,9 @@ pub(super) fn one(connection: &Connection, part: &Part, batch: &WriteBatch) -> R
         }
         WriteMode::Delete => (delete(part, Source::Bound), std::iter::once(key.clone()).chain(version).collect()),
     };
-    let changed = if text.is_empty() { 0 } else {
+    let changed = if text.is_empty() {
+        0
+    } else {
         let mut prepared = connection.prepare_cached(&text).map_err(failure::error)?;
         match read::run(&mut prepared, &values) {
             Ok(changed) => changed,
@@ -261,7 +263,9 @@ pub(super) fn many(connection: &Connection, part: &Part, batch: &WriteBatch) -> 
     match batch.mode {
         WriteMode::Insert | WriteMode::Upsert => {
             let text = put(part, &carried, batch.mode == WriteMode::Upsert, Source::Staged);
-            let refused = |cause: duckdb::Error| if failure::is_duplicate(&cause) { staged.refused(part, batch, &cause) } else { failure::error(cause) };
+            let refused = |cause: duckdb::Error| {
+                if failure::is_duplicate(&cause) { staged.refused(part, batch, &cause) } else { failure::error(cause) }
+            };
             let transaction = Transaction::begin(connection)?;
             let written = match execute(&text, &version) {
                 Ok(written) => written,
@@ -314,10 +318,12 @@ fn group_of<'p>(part: &'p Part, batch: &WriteBatch, cause: &duckdb::Error) -> Op
             (0..batch.len()).any(|row| {
                 let values = batch.row(row);
                 let mut key = Vec::new();
-                let whole = at.iter().all(|&i| values.get(i).is_some_and(|value| {
-                    canonical_key(value, &mut key);
-                    !value.is_null()
-                }));
+                let whole = at.iter().all(|&i| {
+                    values.get(i).is_some_and(|value| {
+                        canonical_key(value, &mut key);
+                        !value.is_null()
+                    })
+                });
                 whole && !seen.insert(key)
             })
         })
@@ -369,7 +375,8 @@ impl<'c> Staged<'c> {
             });
             arrays.push(encode::array(&key, keys.iter().map(|(_, key)| key))?);
             if self.expected {
-                let versions: Vec<Value> = keys.iter().map(|(row, _)| batch.expected.get(*row).map_or(Value::Null, |n| Value::Int(*n))).collect();
+                let versions: Vec<Value> =
+                    keys.iter().map(|(row, _)| batch.expected.get(*row).map_or(Value::Null, |n| Value::Int(*n))).collect();
                 arrays.push(encode::array(&LogicalType::INT, versions.iter())?);
             }
             for column in carried {

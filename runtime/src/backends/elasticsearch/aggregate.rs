@@ -23,9 +23,8 @@ const PAGE: usize = 1_000;
 
 /// Whether all of an aggregation has an exact form.
 pub(super) fn takes(part: &Part, wanted: &Aggregate) -> bool {
-    let native = |column: &Column, operation| {
-        questions::support(part.kind, operation, column.logical.class(), column.placement) == Support::Native
-    };
+    let native =
+        |column: &Column, operation| questions::support(part.kind, operation, column.logical.class(), column.placement) == Support::Native;
     let groups = |column: &usize| part.columns.get(*column).is_some_and(|c| native(c, Operation::GroupBy) && sorts(c));
     let measures = |measure: &Measure| match (measure.function, measure.column.and_then(|c| part.columns.get(c))) {
         (AggregateFunction::Count, None) => measure.column.is_none(),
@@ -62,7 +61,10 @@ pub(super) async fn run(shared: &Shared, part: &Part, wanted: &Aggregate) -> Res
         while let Some(page) = buckets.next(shared, &mut point).await? {
             for bucket in page {
                 let rows = bucket["doc_count"].as_i64().unwrap_or_default();
-                groups.push(Group { keys: keys_of(part, &wanted.keys, &bucket["key"])?, measures: measures_of(part, wanted, &bucket, rows)? });
+                groups.push(Group {
+                    keys: keys_of(part, &wanted.keys, &bucket["key"])?,
+                    measures: measures_of(part, wanted, &bucket, rows)?,
+                });
             }
         }
     }

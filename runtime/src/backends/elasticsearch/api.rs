@@ -117,11 +117,14 @@ pub(super) fn refused(answer: &Answer) -> Error {
     let name = failure_name(answer);
     match name.as_deref() {
         Some("index_not_found_exception") => not_there(),
-        Some("search_phase_execution_exception" | "no_shard_available_action_exception") if answer.status == 503 => answer.error(name.as_deref()),
-        Some("circuit_breaking_exception" | "es_rejected_execution_exception" | "rejected_execution_exception") => {
-            Error::new(ErrorKind::Unavailable, "Elasticsearch has no memory or thread free for this: try again later, or ask for less at once")
-                .with("code", name.unwrap_or_default())
+        Some("search_phase_execution_exception" | "no_shard_available_action_exception") if answer.status == 503 => {
+            answer.error(name.as_deref())
         }
+        Some("circuit_breaking_exception" | "es_rejected_execution_exception" | "rejected_execution_exception") => Error::new(
+            ErrorKind::Unavailable,
+            "Elasticsearch has no memory or thread free for this: try again later, or ask for less at once",
+        )
+        .with("code", name.unwrap_or_default()),
         Some("cluster_block_exception") => {
             Error::new(ErrorKind::Storage, "the index takes no writes now: its disk may be full").with_status(Status::Temporary)
         }
@@ -156,7 +159,9 @@ impl Api {
         let answer = self.send(Method::GET, "", None, Safety::Repeatable, deadline).await?;
         let answer = match answer.status {
             // Nodes made for tests do not serve the root.
-            404 | 405 | 400 => self.send(Method::GET, "_nodes/_local?filter_path=nodes.*.version", None, Safety::Repeatable, deadline).await?,
+            404 | 405 | 400 => {
+                self.send(Method::GET, "_nodes/_local?filter_path=nodes.*.version", None, Safety::Repeatable, deadline).await?
+            }
             _ => answer,
         };
         if !answer.is_success() {
@@ -164,9 +169,11 @@ impl Api {
         }
         let body: Json = answer.json()?;
         let of_node = || body["nodes"].as_object()?.values().next()?["version"].as_str();
-        body["version"]["number"].as_str().or_else(of_node).map(str::to_owned).ok_or_else(|| {
-            Error::new(ErrorKind::Backend, "what answers at this address does not say that it is Elasticsearch")
-        })
+        body["version"]["number"]
+            .as_str()
+            .or_else(of_node)
+            .map(str::to_owned)
+            .ok_or_else(|| Error::new(ErrorKind::Backend, "what answers at this address does not say that it is Elasticsearch"))
     }
 
     /// Opens a point in time: searches in it see the same rows, whatever is written meanwhile.

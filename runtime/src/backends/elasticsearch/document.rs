@@ -70,7 +70,8 @@ pub(super) fn of_row(part: &Part, id: &Id, version: i64, values: &[Value]) -> Js
             Value::Vector(_) if is_approximate(column) => put("e", name(), indexed.clone()),
             _ => {}
         }
-        let whole = !codec::kept_apart(&column.logical) && codec::read_indexed(&column.logical, &indexed).is_some_and(|v| identical(&v, value));
+        let whole =
+            !codec::kept_apart(&column.logical) && codec::read_indexed(&column.logical, &indexed).is_some_and(|v| identical(&v, value));
         if !whole {
             put("v", name(), codec::kept(value));
         }

@@ -7,13 +7,14 @@ use parking_lot::Mutex;
 use super::api::{Api, refused};
 use super::config::{Elasticsearch, Refresh};
 use super::document::{is_approximate, source_of};
-use super::search::{Stream, sorts};
 use super::lengths::Lengths;
 use super::limits::{self, FLAT_VECTORS, Limits};
+use super::search::{Stream, sorts};
 use super::{aggregate, ensure, near, query, write};
 use crate::backends::http::{HttpClient, Method, Safety, segment};
 use crate::driver::{
-    Aggregate, Description, Driver, Ensured, Group, Narrowed, NearQuery, Page, PageStream, Pushdown, Reply, SearchCosts, SortKey, SubQuery, WriteBatch, WriteReport,
+    Aggregate, Description, Driver, Ensured, Group, Narrowed, NearQuery, Page, PageStream, Pushdown, Reply, SearchCosts, SortKey, SubQuery,
+    WriteBatch, WriteReport,
 };
 use crate::error::{Error, ErrorKind, Result, Status};
 use crate::filter::Filter;
@@ -114,7 +115,15 @@ impl ElasticsearchDriver {
             max_k: near::MOST,
         };
         let (refresh, narrowed) = (config.refresh, limits::narrowed(api.version));
-        let shared = Shared { api, config, refresh, limits: Mutex::default(), lengths: Lengths::default(), unread: Mutex::default(), refreshing: tokio::sync::Mutex::default() };
+        let shared = Shared {
+            api,
+            config,
+            refresh,
+            limits: Mutex::default(),
+            lengths: Lengths::default(),
+            unread: Mutex::default(),
+            refreshing: tokio::sync::Mutex::default(),
+        };
         Ok(ElasticsearchDriver { description, narrowed, shared: Arc::new(shared) })
     }
 

@@ -45,7 +45,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 impl Meta {
     fn of(part: &Part, version: (u32, u32)) -> Self {
         let indexed = |column: &&Column| matches!(column.logical, LogicalType::Vector(_)) && column.placement == Placement::VectorIndex;
-        let mapping = |column: &Column| (column.name.to_owned(), without_graphs(mapping_of(column).pop().map(|(_, _, mapping)| mapping).unwrap_or_default(), version));
+        let mapping = |column: &Column| {
+            (column.name.to_owned(), without_graphs(mapping_of(column).pop().map(|(_, _, mapping)| mapping).unwrap_or_default(), version))
+        };
         Meta { format: FORMAT, manifest: Manifest::of(part), vectors: part.columns.iter().filter(indexed).map(mapping).collect() }
     }
 
@@ -77,7 +79,9 @@ fn check(shared: &Shared, part: &Part) -> Result<Ensured> {
         }
         let longest = longest_vector(shared.api.version);
         if length > longest || length == 0 {
-            let why = format!("this Elasticsearch keeps vectors of 1 to {longest} numbers for search: store the field `as = InlineColumn` or elsewhere");
+            let why = format!(
+                "this Elasticsearch keeps vectors of 1 to {longest} numbers for search: store the field `as = InlineColumn` or elsewhere"
+            );
             return Err(Error::new(ErrorKind::Unsupported, why).of_entity(part.entity.name).at_field(column.name));
         }
         let Some(index) = column.index else { continue };
@@ -139,7 +143,8 @@ pub(super) async fn ensure(shared: &Shared, part: &Part) -> Result<Ensured> {
     // The fields come first and the manifest last: what a crash leaves half done is done again.
     let columns: Vec<&Column> = additions.iter().filter_map(|c| part.columns.get(*c)).collect();
     put(shared, part, "_settings", &json!({ "index.mapping.total_fields.limit": field_limit(part) })).await?;
-    put(shared, part, "_mapping", &json!({ "properties": without_graphs(properties(columns.iter().copied()), shared.api.version) })).await?;
+    put(shared, part, "_mapping", &json!({ "properties": without_graphs(properties(columns.iter().copied()), shared.api.version) }))
+        .await?;
     for position in &additions {
         fill(shared, part, *position).await?;
     }
@@ -217,8 +222,14 @@ async fn fill(shared: &Shared, part: &Part, position: usize) -> Result<()> {
         let pause_now = jittered(pause);
         if deadline_after(pause_now) >= deadline {
             let (kind, why) = match filled.busy {
-                true => (ErrorKind::Unavailable, "Elasticsearch is too busy to give rows the default of a new field: register the entity again later"),
-                false => (ErrorKind::Conflict, "other writers keep changing the rows that are to get the default of a new field: register the entity again"),
+                true => (
+                    ErrorKind::Unavailable,
+                    "Elasticsearch is too busy to give rows the default of a new field: register the entity again later",
+                ),
+                false => (
+                    ErrorKind::Conflict,
+                    "other writers keep changing the rows that are to get the default of a new field: register the entity again",
+                ),
             };
             return Err(Error::new(kind, why).at_field(column.name));
         }
@@ -236,7 +247,14 @@ struct Filled {
 }
 
 /// Gives so many rows the default that lack it; `None` where none do.
-async fn fill_some(shared: &Shared, part: &Part, position: usize, default: &Value, size: usize, deadline: Instant) -> Result<Option<Filled>> {
+async fn fill_some(
+    shared: &Shared,
+    part: &Part,
+    position: usize,
+    default: &Value,
+    size: usize,
+    deadline: Instant,
+) -> Result<Option<Filled>> {
     let api = &shared.api;
     let column = &part.columns[position];
     let all: Vec<usize> = (0..part.columns.len()).collect();

@@ -216,7 +216,10 @@ pub(super) mod tests {
         assert_eq!(Origin::of(&part, &[6; MOST], &limits, &lengths), Origin::DocValues);
         assert_eq!(Origin::of(&part, &[6; MOST + 1], &limits, &lengths), Origin::Source);
         let bounded = Limits { fields: 2, ..limits };
-        assert_eq!((Origin::of(&part, &[], &bounded, &lengths), Origin::of(&part, &[6], &bounded, &lengths)), (Origin::DocValues, Origin::Source));
+        assert_eq!(
+            (Origin::of(&part, &[], &bounded, &lengths), Origin::of(&part, &[6], &bounded, &lengths)),
+            (Origin::DocValues, Origin::Source)
+        );
     }
 
     #[test]
@@ -224,7 +227,8 @@ pub(super) mod tests {
         let part = part(&[LogicalType::INT]);
         let (mut body, mut other) = (json!({ "size": 3 }), json!({ "size": 3 }));
         Origin::DocValues.ask(&part, &[0], &mut body);
-        let expected = json!({ "size": 3, "stored_fields": "_none_", "_source": false, "docvalue_fields": ["hb.id", "hb.version", "f.c0"] });
+        let expected =
+            json!({ "size": 3, "stored_fields": "_none_", "_source": false, "docvalue_fields": ["hb.id", "hb.version", "f.c0"] });
         assert_eq!(body, expected);
         Origin::Source.ask(&part, &[0], &mut body);
         Origin::Source.ask(&part, &[0], &mut other);

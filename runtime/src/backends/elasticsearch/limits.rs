@@ -68,7 +68,9 @@ impl Limits {
             return json!({ "bool": { "should": pieces.collect::<Vec<_>>(), "minimum_should_match": 1 } });
         }
         match query {
-            Json::Object(map) => map.into_iter().map(|(key, inner)| (key, if inner.is_string() { inner } else { self.split(inner) })).collect(),
+            Json::Object(map) => {
+                map.into_iter().map(|(key, inner)| (key, if inner.is_string() { inner } else { self.split(inner) })).collect()
+            }
             Json::Array(items) if items.first().is_some_and(Json::is_object) => items.into_iter().map(|item| self.split(item)).collect(),
             other => other,
         }

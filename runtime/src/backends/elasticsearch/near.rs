@@ -78,7 +78,15 @@ pub(super) async fn search(shared: &Shared, part: &Part, query: &SubQuery, near:
 }
 
 /// The exact search: widened until the edge is no tie, and by a walk over every vector when widening has an end.
-async fn exactly(shared: &Shared, part: &Part, query: &SubQuery, near: &NearQuery, filter: &Json, at: &str, k: usize) -> Result<Vec<Scored>> {
+async fn exactly(
+    shared: &Shared,
+    part: &Part,
+    query: &SubQuery,
+    near: &NearQuery,
+    filter: &Json,
+    at: &str,
+    k: usize,
+) -> Result<Vec<Scored>> {
     let mut size = k + k / 8 + 16;
     let most = MOST.min(shared.limits(part).rows);
     while size <= most {

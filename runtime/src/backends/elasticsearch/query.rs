@@ -241,9 +241,7 @@ fn of_condition(asked: &Asked<'_>, condition: &Condition) -> Option<Json> {
         Condition::Ge(value) => asked.range("gte", value)?,
         Condition::Between(low, high) => every(vec![asked.range("gte", low)?, asked.range("lte", high)?]),
         Condition::Contains(needle) | Condition::StartsWith(needle) | Condition::EndsWith(needle) if needle.is_empty() => asked.some(),
-        Condition::StartsWith(prefix) if prefix.len() <= text::OPERAND => {
-            on("prefix", &asked.field, json!({ "value": prefix }))
-        }
+        Condition::StartsWith(prefix) if prefix.len() <= text::OPERAND => on("prefix", &asked.field, json!({ "value": prefix })),
         Condition::Contains(needle) if fits(needle) => {
             let needle = text::escaped(needle);
             asked.patterns(&format!("*{needle}*"), &format!("?*{needle}*"))

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::driver::Shared;
 use super::api::{Found, Point};
 use super::document::{ID, field, segment_field};
+use super::driver::Shared;
 use super::fields::Origin;
 use super::{codec, near, query, text};
 use crate::backends::fewer::fewer;

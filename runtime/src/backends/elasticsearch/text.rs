@@ -156,7 +156,8 @@ mod tests {
     #[test]
     fn terms_keep_the_order_of_bytes() {
         let head = "x".repeat(SEGMENT - 1);
-        let mut texts: Vec<String> = ["", "a", "z", "é", "zz", "a😀", "\u{7f}", "\u{1}"].iter().map(|tail| format!("{head}{tail}")).collect();
+        let mut texts: Vec<String> =
+            ["", "a", "z", "é", "zz", "a😀", "\u{7f}", "\u{1}"].iter().map(|tail| format!("{head}{tail}")).collect();
         texts.sort();
         let keys: Vec<(String, Vec<&str>)> = texts.iter().map(|t| (term(t), segments(t)[1..].to_vec())).collect();
         assert!(keys.is_sorted(), "the terms and further segments order as the texts do");

@@ -31,7 +31,10 @@ struct Change {
 
 /// What became of one change.
 enum Outcome {
-    Written { seq_no: i64, primary_term: i64 },
+    Written {
+        seq_no: i64,
+        primary_term: i64,
+    },
     /// Another writer was quicker.
     Overtaken,
     /// The row was not there.
@@ -145,7 +148,8 @@ async fn decide(
         && let Some(at) = found.iter().position(Option::is_some)
     {
         undo(shared, part, batch, written, deadline).await?;
-        let error = Error::new(ErrorKind::AlreadyExists, format!("a row with the id {:?} is there already: use upsert to replace it", ids[at]));
+        let error =
+            Error::new(ErrorKind::AlreadyExists, format!("a row with the id {:?} is there already: use upsert to replace it", ids[at]));
         return Err(error.at_field("object_id"));
     }
     for (row, found) in open.iter().copied().zip(found) {
@@ -160,7 +164,8 @@ async fn decide(
             Change { row, lines }
         };
         let create = || json!({ "create": { "_id": id.as_str() } });
-        let guarded = |name: &str, hit: &Hit| json!({ name: { "_id": id.as_str(), "if_seq_no": hit.seq_no, "if_primary_term": hit.primary_term } });
+        let guarded =
+            |name: &str, hit: &Hit| json!({ name: { "_id": id.as_str(), "if_seq_no": hit.seq_no, "if_primary_term": hit.primary_term } });
         let document = |values: &[Value]| Some(of_row(part, id, batch.version, values));
         match (&found, batch.mode) {
             (None, WriteMode::Insert | WriteMode::Upsert) => changes.push(change(create(), document(&arranged(part, batch, row, None)))),
@@ -240,14 +245,7 @@ async fn bulk(
 }
 
 /// One bulk request.
-async fn send(
-    shared: &Shared,
-    part: &Part,
-    body: Vec<u8>,
-    rows: &[usize],
-    only: bool,
-    deadline: Instant,
-) -> Result<Vec<(usize, Outcome)>> {
+async fn send(shared: &Shared, part: &Part, body: Vec<u8>, rows: &[usize], only: bool, deadline: Instant) -> Result<Vec<(usize, Outcome)>> {
     #[derive(Deserialize)]
     struct Answered {
         items: Vec<HashMap<String, Item>>,

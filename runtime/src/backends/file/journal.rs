@@ -8,9 +8,7 @@ use std::path::PathBuf;
 
 use super::format::{parse_row, read_if_there, row_path, row_text, rows_directory};
 use super::name::name_of;
-use crate::backends::rows::{
-    Change, Contents, Place, corrupt, io_error, replace_file, sync_directory, sync_file, unsettled, write_file,
-};
+use crate::backends::rows::{Change, Contents, Place, corrupt, io_error, replace_file, sync_directory, sync_file, unsettled, write_file};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::Id;
 
@@ -32,7 +30,8 @@ pub(super) fn batch_of(at: &Place, changes: &[Change]) -> Result<Batch> {
 
 /// Writes the journal: from here on the batch takes place.
 pub(super) fn write(at: &Place, batch: &Batch) -> Result<()> {
-    let text = serde_json::to_vec(batch).map_err(|e| Error::new(ErrorKind::Internal, "a batch could not be written as JSON").caused_by(e))?;
+    let text =
+        serde_json::to_vec(batch).map_err(|e| Error::new(ErrorKind::Internal, "a batch could not be written as JSON").caused_by(e))?;
     replace_file(&path(at), &text)?;
     sync_directory(&at.directory).map_err(unsettled)
 }

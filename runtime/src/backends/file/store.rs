@@ -7,8 +7,8 @@ use super::format::{parse_row, read_if_there, row_path, rows_directory, side_fil
 use super::journal::{self, remove_if_there};
 use super::name::{id_of, name_of};
 use crate::backends::rows::{
-    Change, Contents, Damage, Look, Place, Row, Stamp, Store, TEMPORARY, stamp, create_directory, io_error, replace_file, sync_directory, sync_file,
-    unsettled, write_file,
+    Change, Contents, Damage, Look, Place, Row, Stamp, Store, TEMPORARY, create_directory, io_error, replace_file, stamp, sync_directory,
+    sync_file, unsettled, write_file,
 };
 use crate::error::Result;
 use crate::types::Id;
@@ -109,7 +109,8 @@ impl Files {
         file.seek(SeekFrom::Start(self.read_to)).map_err(failed)?;
         let Ok(read) = file.take(length - self.read_to).read_to_string(&mut text) else { return Ok((None, length)) };
         // A line that a crash cut short does not end as names do: nobody knows which rows it meant.
-        let names: Option<BTreeSet<String>> = text.lines().filter(|line| !line.is_empty()).map(|line| Some(line.strip_suffix(NOTE_END)?.to_owned())).collect();
+        let names: Option<BTreeSet<String>> =
+            text.lines().filter(|line| !line.is_empty()).map(|line| Some(line.strip_suffix(NOTE_END)?.to_owned())).collect();
         Ok((names.filter(|names| !names.contains(EVERYTHING)), self.read_to + read as u64))
     }
 

@@ -238,7 +238,9 @@ impl Cells {
             (Data::Uuid(a), Data::Uuid(b)) => a[row].cmp(&b[other_row]),
             (Data::Code(a), Data::Code(b)) if a[row] == b[other_row] => Ordering::Equal,
             (Data::Code(a), Data::Code(b)) => name_of(kind, a[row]).cmp(name_of(kind, b[other_row])),
-            (Data::Text(a) | Data::Words(a, _), Data::Text(b) | Data::Words(b, _)) => a.get(row).as_bytes().cmp(b.get(other_row).as_bytes()),
+            (Data::Text(a) | Data::Words(a, _), Data::Text(b) | Data::Words(b, _)) => {
+                a.get(row).as_bytes().cmp(b.get(other_row).as_bytes())
+            }
             _ => canonical(&self.value(kind, row)).cmp(&canonical(&other.value(kind, other_row))),
         }
     }

@@ -101,7 +101,9 @@ impl MemoryDriver {
             page.ids.reserve(ids.len());
             page.versions.reserve(ids.len());
             page.values.reserve(ids.len() * columns.len());
-            ids.iter().filter_map(|id| table.find(id)).for_each(|row| push_row(table, row, columns.iter().map(|column| view.columns[*column]), &mut page));
+            ids.iter()
+                .filter_map(|id| table.find(id))
+                .for_each(|row| push_row(table, row, columns.iter().map(|column| view.columns[*column]), &mut page));
             page
         };
         Ok(if ids.len() <= FEW { view.store.read(read) } else { read(&view.store.snapshot()) })
@@ -109,9 +111,9 @@ impl MemoryDriver {
 }
 
 fn is_native(part: &Part, column: usize, operation: Operation) -> bool {
-    part.columns.get(column).is_some_and(|column| {
-        questions::support(part.kind, operation, column.logical.class(), column.placement) == Support::Native
-    })
+    part.columns
+        .get(column)
+        .is_some_and(|column| questions::support(part.kind, operation, column.logical.class(), column.placement) == Support::Native)
 }
 
 impl Driver for MemoryDriver {

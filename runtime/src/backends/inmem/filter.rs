@@ -22,7 +22,12 @@ pub(super) enum Node {
     /// A test of the id.
     Id(TextTest),
     /// A test of a column.
-    Column { column: usize, kind: Kind, nulls: bool, test: ValueTest },
+    Column {
+        column: usize,
+        kind: Kind,
+        nulls: bool,
+        test: ValueTest,
+    },
 }
 
 /// What non-null values of a column must be.
@@ -31,21 +36,39 @@ pub(super) enum ValueTest {
     /// All of them, or none.
     Always(bool),
     /// Within bounds, both included; or outside.
-    Whole { low: i64, high: i64, inside: bool },
+    Whole {
+        low: i64,
+        high: i64,
+        inside: bool,
+    },
     /// A member of a sorted list; or not.
-    WholeIn { members: Vec<i64>, inside: bool },
+    WholeIn {
+        members: Vec<i64>,
+        inside: bool,
+    },
     /// Within bounds that are included or not; or outside.
-    Float { low: f64, high: f64, open: (bool, bool), inside: bool },
+    Float {
+        low: f64,
+        high: f64,
+        open: (bool, bool),
+        inside: bool,
+    },
     /// By the answer for each code of a category, or for `false` and `true`.
     Code(Vec<bool>),
     Text(TextTest),
-    Words { words: Vec<String>, phrase: bool },
+    Words {
+        words: Vec<String>,
+        phrase: bool,
+    },
     /// The number of a list's items.
     Length(Program),
     /// What lies at a path of JSON.
     Path(Vec<Segment>, Program),
     /// Whether a list holds one or all of these items, as bytes.
-    Has { items: Vec<Vec<u8>>, all: bool },
+    Has {
+        items: Vec<Vec<u8>>,
+        all: bool,
+    },
     /// Anything else.
     Row(Program),
 }
@@ -56,7 +79,10 @@ pub(super) enum TextTest {
     Equal(String, bool),
     In(Vec<String>, bool),
     /// Within bounds by bytes: `None` is no bound; whether a bound is open.
-    Between { low: Option<(String, bool)>, high: Option<(String, bool)> },
+    Between {
+        low: Option<(String, bool)>,
+        high: Option<(String, bool)>,
+    },
     Contains(String),
     StartsWith(String),
     EndsWith(String),

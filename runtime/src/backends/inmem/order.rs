@@ -183,9 +183,7 @@ fn sort_by_id(table: &Table, rows: Vec<u32>, limit: usize) -> Vec<u32> {
     let alike = |a: &str, b: &str| a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
     let skip = tree.get(tree.start()).zip(last).map_or(0, |(first, last)| alike(table.id(first), table.id(last)));
     let mut keyed: Vec<(u64, u32)> = rows.into_iter().map(|row| (Id::key_of(table.id(row).as_bytes(), skip), row)).collect();
-    let compare = |a: &(u64, u32), b: &(u64, u32)| {
-        a.0.cmp(&b.0).then_with(|| table.id(a.1).as_bytes().cmp(table.id(b.1).as_bytes()))
-    };
+    let compare = |a: &(u64, u32), b: &(u64, u32)| a.0.cmp(&b.0).then_with(|| table.id(a.1).as_bytes().cmp(table.id(b.1).as_bytes()));
     first(&mut keyed, limit, compare);
     keyed.sort_unstable_by(compare);
     keyed.into_iter().map(|(_, row)| row).collect()

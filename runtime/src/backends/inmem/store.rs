@@ -142,7 +142,8 @@ impl Store {
             let shape = shape_of(column);
             let default = shape.default.clone();
             if !shape.kind.accepts(&default) || default.is_null() && !column.nullable && !created {
-                let why = "a new field of stored rows must be optional or have a default value of its type: Option<…> or #[store(default = …)]";
+                let why =
+                    "a new field of stored rows must be optional or have a default value of its type: Option<…> or #[store(default = …)]";
                 return Err(mismatch(part, why.to_owned()).at_field(column.name));
             }
             next.add_column(shape, &default);
@@ -177,7 +178,8 @@ impl Store {
         self.read(|table| {
             let position = |column: &Column| table.shape.iter().position(|stored| stored.physical == column.physical);
             let columns = part.columns.iter().map(position).collect::<Option<Vec<usize>>>();
-            let missing = || Error::new(ErrorKind::NotRegistered, "a field is not stored: register the entity first").of_entity(self.entity);
+            let missing =
+                || Error::new(ErrorKind::NotRegistered, "a field is not stored: register the entity first").of_entity(self.entity);
             let columns = columns.ok_or_else(missing)?;
             let unique = |group: Vec<usize>| {
                 let sorted: Vec<usize> = group.iter().map(|column| columns[*column]).collect();

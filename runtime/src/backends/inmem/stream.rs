@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::order::{self, Key, Walk};
+use super::search;
 use super::select::{self, Selection};
 use super::store::View;
 use super::table::{Table, split};
-use super::search;
 use crate::driver::{Page, PageStream, Reply, SubQuery};
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::Id;

@@ -15,11 +15,8 @@ use crate::filter::{Condition, Filter, Program, Segment, Target, Test};
 use crate::schema::{Column, EntitySchema, Index, Part};
 use crate::types::{Date, Decimal, Id, LogicalType, Metric, Timestamp, Uuid, Value, canonical_key, sort_order};
 
-static ENTITY: EntitySchema = EntitySchema {
-    uniques: &[&["group", "rank"]],
-    indexes: &[&["group", "price"]],
-    ..EntitySchema::new("thing", &[])
-};
+static ENTITY: EntitySchema =
+    EntitySchema { uniques: &[&["group", "rank"]], indexes: &[&["group", "price"]], ..EntitySchema::new("thing", &[]) };
 static COLOURS: [&str; 3] = ["red", "green", "blue"];
 const DIMENSION: usize = 24;
 
@@ -274,10 +271,8 @@ async fn ask(random: &mut Random, driver: &dyn Driver, part: &Arc<Part>, model: 
     let k = 1 + random.below(12) as usize;
     let near = NearQuery { column: 12, vector: vector.clone(), metric, k, exact: true };
     let page = collect(driver, part, SubQuery { near: Some(near), ..base.clone() }).await.expect("the query is sound");
-    let mut scored: Vec<(f64, &str)> = expected
-        .iter()
-        .filter_map(|(id, values)| Some((metric.score(&vector, values[12].as_vector()?), id.as_str())))
-        .collect();
+    let mut scored: Vec<(f64, &str)> =
+        expected.iter().filter_map(|(id, values)| Some((metric.score(&vector, values[12].as_vector()?), id.as_str()))).collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
     scored.truncate(k);
     assert_eq!(page.ids.iter().map(Id::as_str).collect::<Vec<_>>(), scored.iter().map(|(_, id)| *id).collect::<Vec<_>>());
@@ -373,7 +368,8 @@ async fn a_group_is_unique_nulls_apart_and_a_failing_batch_leaves_nothing() {
     write(swap.clone()).await.expect("unique once the whole batch is written");
     let report = write(swap).await.expect("the same again");
     assert_eq!(report.stale, [(0, 6), (1, 6)]);
-    let mut patch = WriteBatch { mode: WriteMode::Patch, columns: vec![14], values: vec![Value::Int(1)], version: 7, ..row("c", 0, Value::Null) };
+    let mut patch =
+        WriteBatch { mode: WriteMode::Patch, columns: vec![14], values: vec![Value::Int(1)], version: 7, ..row("c", 0, Value::Null) };
     assert_eq!(write(patch.clone()).await.expect_err("b has it").kind(), ErrorKind::UniqueViolation);
     patch.expected = vec![4];
     assert_eq!(write(patch).await.expect("only reported").stale, [(0, 5)]);
@@ -398,7 +394,9 @@ async fn a_stream_sees_one_moment_and_clones_share_their_rows() {
     assert!(first.len() == 10 && first.values.iter().all(|value| *value == Value::Int(1)));
     let changed = WriteBatch { mode: WriteMode::Upsert, version: 2, values: vec![Value::Int(2); 5000], ..batch.clone() };
     one.write(&part, Arc::new(changed)).await.expect("written");
-    one.write(&part, Arc::new(WriteBatch { mode: WriteMode::Delete, version: 3, columns: vec![], values: vec![], ..batch })).await.expect("deleted");
+    one.write(&part, Arc::new(WriteBatch { mode: WriteMode::Delete, version: 3, columns: vec![], values: vec![], ..batch }))
+        .await
+        .expect("deleted");
     let mut rows = first.len();
     while let Some(page) = stream.next_page().await.expect("a page") {
         assert!(page.values.iter().all(|value| *value == Value::Int(1)), "as it was when the stream was opened");
@@ -440,7 +438,9 @@ async fn a_part_grows_by_new_fields_and_refuses_every_other_difference() {
         differs(&|part| part.columns[5].placement = Placement::InlineColumn),
         differs(&|part| drop(part.columns.pop())),
         differs(&|part| part.namespace = "elsewhere".into()),
-        differs(&|part| part.columns.push(Column { nullable: false, ..column("required", LogicalType::INT, Placement::InlineColumn, false) })),
+        differs(&|part| {
+            part.columns.push(Column { nullable: false, ..column("required", LogicalType::INT, Placement::InlineColumn, false) })
+        }),
     ] {
         assert_eq!(other.ensure(&part).await.expect_err("it differs").kind(), ErrorKind::SchemaMismatch);
     }

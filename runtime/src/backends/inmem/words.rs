@@ -141,7 +141,8 @@ mod tests {
     fn the_index_finds_what_reading_every_row_finds() {
         let vocabulary = ["desk", "Oak", "oak", "standing", "can't", "größe", "a", "b"];
         let (mut texts, mut index, mut valid) = (Texts::default(), WordIndex::default(), Mask::EMPTY);
-        let text_of = |seed: usize| (0..seed % 6).map(|n| vocabulary[(seed * 31 + n * n * 7 + n) % vocabulary.len()]).collect::<Vec<_>>().join(" ");
+        let text_of =
+            |seed: usize| (0..seed % 6).map(|n| vocabulary[(seed * 31 + n * n * 7 + n) % vocabulary.len()]).collect::<Vec<_>>().join(" ");
         texts.grow(1024);
         for row in 0..1024 {
             valid.set(row, row % 11 != 0);
@@ -154,7 +155,15 @@ mod tests {
                 }
             }
             index.settle(&texts, &valid);
-            for (query, phrase) in [("oak", false), ("desk OAK", false), ("oak desk", true), ("standing can't", true), ("absent", false), ("größe", false), ("", false)] {
+            for (query, phrase) in [
+                ("oak", false),
+                ("desk OAK", false),
+                ("oak desk", true),
+                ("standing can't", true),
+                ("absent", false),
+                ("größe", false),
+                ("", false),
+            ] {
                 let wanted: Vec<String> = words(query).collect();
                 let expected = Mask::from_fn(1024, |row| valid.get(row) && holds(texts.get(row), &wanted, phrase));
                 assert_eq!(index.search(&texts, &wanted, phrase, &valid), expected, "{query:?} in round {round}");

@@ -56,7 +56,8 @@ fn lines(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 fn decode_lines(part: &Part, file: &Path, first: &[u8], rows: &[u8]) -> Result<Decoded> {
     let mut decoded = Decoded::default();
     let whole = [first, LAST.as_bytes()].concat();
-    let head = serde_json::from_slice::<Plain>(&whole).map_err(|e| corrupt(file, format_args!("line 1, column {}", e.column()), syntax(&e)))?;
+    let head =
+        serde_json::from_slice::<Plain>(&whole).map_err(|e| corrupt(file, format_args!("line 1, column {}", e.column()), syntax(&e)))?;
     read_document(part, file, head, &mut decoded)?;
     for (number, line) in rows.split(|b| *b == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
         let (id, wrong) = match read_line(part, line) {
@@ -120,8 +121,8 @@ fn last_id(line: &[u8]) -> Option<Id> {
 }
 
 fn decode_whole(part: &Part, file: &Path, bytes: &[u8]) -> Result<Decoded> {
-    let document: Plain = serde_json::from_slice(bytes)
-        .map_err(|e| corrupt(file, format_args!("line {}, column {}", e.line(), e.column()), syntax(&e)))?;
+    let document: Plain =
+        serde_json::from_slice(bytes).map_err(|e| corrupt(file, format_args!("line {}, column {}", e.line(), e.column()), syntax(&e)))?;
     let mut decoded = Decoded::default();
     read_document(part, file, document, &mut decoded)?;
     Ok(decoded)

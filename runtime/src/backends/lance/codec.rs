@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use lance::deps::datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, FixedSizeBinaryArray, FixedSizeListArray, Float32Array, Float64Array,
-    Int64Array, LargeBinaryArray, LargeStringArray, ListArray, StringArray, TimestampMicrosecondArray, Date32Array, DurationMicrosecondArray,
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, DurationMicrosecondArray, FixedSizeBinaryArray,
+    FixedSizeListArray, Float32Array, Float64Array, Int64Array, LargeBinaryArray, LargeStringArray, ListArray, StringArray,
+    TimestampMicrosecondArray,
 };
 use lance::deps::datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use lance::deps::datafusion::arrow::datatypes::{

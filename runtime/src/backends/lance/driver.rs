@@ -85,9 +85,9 @@ impl Driver for LanceDriver {
 
     fn fetch<'a>(&'a self, part: &'a Arc<Part>, ids: &'a [Id], columns: &'a [usize]) -> Reply<'a, Page> {
         let (store, part, ids, columns) = (self.store.clone(), part.clone(), ids.to_vec(), columns.to_vec());
-        Reply::later(runtime::read(async move {
-            read::by_ids(&store, &part, &ids, &columns).await.map_err(|e| e.of_entity(part.entity.name))
-        }))
+        Reply::later(runtime::read(
+            async move { read::by_ids(&store, &part, &ids, &columns).await.map_err(|e| e.of_entity(part.entity.name)) },
+        ))
     }
 
     fn plan(&self, part: &Part, wanted: &SubQuery) -> Pushdown {

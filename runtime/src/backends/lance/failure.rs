@@ -46,19 +46,21 @@ fn chain<'a>(error: &'a (dyn std::error::Error + 'static)) -> impl Iterator<Item
 
 /// Lance's error as ours.
 pub(super) fn error(error: Lance) -> Error {
-    let io = |error: &Lance| {
-        chain(error).find_map(|cause| cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind))
-    };
+    let io = |error: &Lance| chain(error).find_map(|cause| cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind));
     let (kind, why) = match itself(&error) {
         e if is_conflict(e) => (ErrorKind::Conflict, "another writer changed the dataset meanwhile: try again"),
         Lance::DatasetNotFound { .. } => {
             (ErrorKind::SchemaMismatch, "the dataset is not there, or was dropped meanwhile: register the entity again")
         }
-        e if is_gone(e) => (ErrorKind::Unavailable, "files of the dataset are gone: it was dropped, or cleaned by another program; try again"),
+        e if is_gone(e) => {
+            (ErrorKind::Unavailable, "files of the dataset are gone: it was dropped, or cleaned by another program; try again")
+        }
         Lance::CorruptFile { .. } => (ErrorKind::Corrupt, "a file of the dataset is damaged: restore it from a copy"),
         Lance::Timeout { .. } => (ErrorKind::Timeout, "Lance took too long"),
         Lance::DiskCapExceeded { .. } => (ErrorKind::Storage, "no room left for the temporary files of a sort: free some and try again"),
-        Lance::NotSupported { .. } => (ErrorKind::Unsupported, "this Lance cannot read or write the dataset: it was written by a newer one"),
+        Lance::NotSupported { .. } => {
+            (ErrorKind::Unsupported, "this Lance cannot read or write the dataset: it was written by a newer one")
+        }
         e => match io(e) {
             Some(std::io::ErrorKind::PermissionDenied) => {
                 (ErrorKind::PermissionDenied, "not permitted: give this user the right to read and write the dataset's files")

@@ -200,8 +200,7 @@ impl Operand {
     }
 
     fn is_text(&self) -> bool {
-        matches!(codec::data_type(&self.logical), DataType::Utf8 | DataType::LargeUtf8)
-            && self.logical != LogicalType::Json
+        matches!(codec::data_type(&self.logical), DataType::Utf8 | DataType::LargeUtf8) && self.logical != LogicalType::Json
     }
 
     /// A comparison on rows that have a value; `None` where Lance cannot say it.
@@ -260,7 +259,13 @@ impl Operand {
     }
 
     fn any_of(&self, members: &[Value], positive: bool) -> Option<Truth> {
-        let nulls = if members.iter().any(Value::is_null) { self.null(positive) } else if positive { Never } else { Always };
+        let nulls = if members.iter().any(Value::is_null) {
+            self.null(positive)
+        } else if positive {
+            Never
+        } else {
+            Always
+        };
         let mut any = Never;
         let mut literals = Vec::new();
         for member in members.iter().filter(|member| !member.is_null()) {

@@ -7,9 +7,7 @@ use std::sync::Arc;
 use lance::deps::datafusion::arrow::array::{Array, BooleanArray};
 use lance::deps::datafusion::arrow::datatypes::DataType;
 use lance::deps::datafusion::common::DataFusionError;
-use lance::deps::datafusion::logical_expr::{
-    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
+use lance::deps::datafusion::logical_expr::{ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 
 use super::codec::{self, Texts};
 use crate::error::Result;
@@ -96,4 +94,3 @@ impl ScalarUDFImpl for Holds {
         Ok(ColumnarValue::Array(Arc::new(held)))
     }
 }
-

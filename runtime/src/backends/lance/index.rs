@@ -1,12 +1,12 @@
 //! Which indexes a part asks for, and how a search uses them.
 
+use lance::index::vector::VectorIndexParams;
 use lance_index::IndexType;
 use lance_index::scalar::{BuiltinIndexType, ScalarIndexParams};
 use lance_index::vector::hnsw::builder::HnswBuildParams;
 use lance_index::vector::ivf::IvfBuildParams;
 use lance_index::vector::pq::PQBuildParams;
 use lance_index::vector::sq::builder::SQBuildParams;
-use lance::index::vector::VectorIndexParams;
 use lance_linalg::distance::DistanceType;
 
 use super::{built, shape};

@@ -40,7 +40,8 @@ const MOST_DELTAS: usize = 6;
 fn is_due(store: &Store, part: &Part, dataset: &Dataset) -> bool {
     tier(dataset).is_some()
         || dataset.version_id().is_multiple_of(CLEAN_EVERY)
-        || dataset.version_id().is_multiple_of(8) && (has_holes(dataset) || index::wanted(part).iter().any(|w| w.pays(rows(dataset), store.config.index_rows)))
+        || dataset.version_id().is_multiple_of(8)
+            && (has_holes(dataset) || index::wanted(part).iter().any(|w| w.pays(rows(dataset), store.config.index_rows)))
 }
 
 /// After a write: does what is due, beside the caller, once at a time.

@@ -63,7 +63,8 @@ struct Search<'a> {
 
 async fn run(store: &Arc<Store>, part: &Arc<Part>, query: &SubQuery) -> Result<Page> {
     let Some(near) = &query.near else { return Ok(Page::default()) };
-    let column = part.columns.get(near.column).ok_or_else(|| Error::new(ErrorKind::Internal, "a search in a column that the part lacks"))?;
+    let column =
+        part.columns.get(near.column).ok_or_else(|| Error::new(ErrorKind::Internal, "a search in a column that the part lacks"))?;
     if near.k > MAX_K {
         let why = format!("{} hits asked for: Lance searches for at most {MAX_K}", near.k);
         return Err(Error::new(ErrorKind::LimitExceeded, why).at_field(column.name));
@@ -129,10 +130,11 @@ impl Search<'_> {
         let mut asked = self.k + (self.k / 8).max(16);
         loop {
             let found = self.ask(column, asked, None).await?;
-            let settled = found.len() < asked || found.scores.get(self.k - 1).zip(found.scores.last()).is_none_or(|(last, worst)| {
-                // Beyond the hits nothing can tie with the last one, as far as 32 bits can tell.
-                last - worst > slack(self.near, *last)
-            });
+            let settled = found.len() < asked
+                || found.scores.get(self.k - 1).zip(found.scores.last()).is_none_or(|(last, worst)| {
+                    // Beyond the hits nothing can tie with the last one, as far as 32 bits can tell.
+                    last - worst > slack(self.near, *last)
+                });
             if settled {
                 return Ok(first(found, self.k));
             }

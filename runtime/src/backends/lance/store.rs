@@ -195,4 +195,3 @@ pub(super) fn manifest_of(dataset: &Dataset) -> Result<Manifest> {
         Error::new(ErrorKind::SchemaMismatch, why)
     })
 }
-

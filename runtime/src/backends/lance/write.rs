@@ -79,7 +79,9 @@ async fn attempt(store: &Arc<Store>, part: &Arc<Part>, batch: &WriteBatch) -> Re
 /// Files that vanish under a write were compacted away by another program: decide anew.
 fn retried(trouble: Trouble) -> Error {
     match trouble {
-        Trouble::Gone(error) => Error::new(ErrorKind::Conflict, "another program cleaned the dataset meanwhile: try again").caused_by(error),
+        Trouble::Gone(error) => {
+            Error::new(ErrorKind::Conflict, "another program cleaned the dataset meanwhile: try again").caused_by(error)
+        }
         Trouble::Other(error) => error,
     }
 }

@@ -229,7 +229,9 @@ fn of_milvus(status: &proto::Status, effect: Effect) -> Result<()> {
         (10_000 | 10_001, _) => (ErrorKind::Timeout, "Milvus gave the call up", unsure(effect)),
         _ if status.retriable => (ErrorKind::Unavailable, "Milvus failed for the moment", unsure(effect)),
         // What a request is refused for before it begins. Anything else may have come up in the middle of a write.
-        (200..=299 | 700..=799 | 1100..=1199 | 1500..=1799, _) | (0, 5..) => (ErrorKind::Backend, "Milvus refused the call", Status::Permanent),
+        (200..=299 | 700..=799 | 1100..=1199 | 1500..=1799, _) | (0, 5..) => {
+            (ErrorKind::Backend, "Milvus refused the call", Status::Permanent)
+        }
         _ if effect == Effect::Reads => (ErrorKind::Backend, "Milvus refused the call", Status::Permanent),
         _ => (ErrorKind::Backend, "Milvus failed", Status::Unknown),
     };

@@ -6,15 +6,16 @@ use parking_lot::Mutex;
 
 use super::client::Client;
 use super::config::Milvus;
+use super::expression;
 use super::indexed::Indexed;
 use super::proto::{Flush, Mutation};
 use super::read::{MAX_IDS, Walk, condition, counts, in_id_order, masked};
 use super::search::{MAX_K, Nearest, ROUNDING};
 use super::shape::{Method, Shape};
 use super::write::MAX_BATCH;
-use super::expression;
 use crate::driver::{
-    Aggregate, Description, Driver, Ensured, Group, NearQuery, Page, PageStream, Pushdown, Reply, SearchCosts, SubQuery, WriteBatch, WriteReport,
+    Aggregate, Description, Driver, Ensured, Group, NearQuery, Page, PageStream, Pushdown, Reply, SearchCosts, SubQuery, WriteBatch,
+    WriteReport,
 };
 use crate::error::Result;
 use crate::schema::{Naming, Part};
@@ -133,8 +134,10 @@ impl Driver for MilvusDriver {
     }
 
     fn fetch<'a>(&'a self, part: &'a Arc<Part>, ids: &'a [Id], columns: &'a [usize]) -> Reply<'a, Page> {
-        Self::named(part, async move { let shape = Shape::of(part);
-            self.inner.by_ids(&shape, ids, columns, self.inner.usual(&shape)).await })
+        Self::named(part, async move {
+            let shape = Shape::of(part);
+            self.inner.by_ids(&shape, ids, columns, self.inner.usual(&shape)).await
+        })
     }
 
     fn plan(&self, part: &Part, wanted: &SubQuery) -> Pushdown {
@@ -161,7 +164,8 @@ impl Driver for MilvusDriver {
     fn search_costs(&self, part: &Part, near: &NearQuery) -> SearchCosts {
         // Rows whose ids are given are compared here: their vectors are read.
         let costs = SearchCosts { candidate: 13_000, ..SearchCosts::of_server(near.vector.len()) };
-        let indexed = !near.exact && part.columns.get(near.column).is_some_and(|column| Method::of(column).is_ok_and(|method| !method.is_exact()));
+        let indexed =
+            !near.exact && part.columns.get(near.column).is_some_and(|column| Method::of(column).is_ok_and(|method| !method.is_exact()));
         if !indexed {
             return costs;
         }

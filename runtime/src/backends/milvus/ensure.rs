@@ -109,11 +109,7 @@ impl Inner {
 
     async fn create(&self, shape: &Shape, collection: &Collection) -> Result<()> {
         let manifest = Manifest::of(&shape.part).to_json()?;
-        let schema = CollectionSchema {
-            name: collection.name.clone(),
-            description: manifest.clone(),
-            fields: shape.schema(collection)?,
-        };
+        let schema = CollectionSchema { name: collection.name.clone(), description: manifest.clone(), fields: shape.schema(collection)? };
         let request = CreateCollection {
             db_name: self.client.database(),
             collection_name: collection.name.clone(),
@@ -155,8 +151,7 @@ impl Inner {
                 return Ok(());
             }
             let _: Status = self.client.change("ReleaseCollection", self.client.of(&collection.name)).await?;
-            let _: Status =
-                self.client.change("DropIndex", OfIndex { index_name: there.index_name.clone(), ..of_index.clone() }).await?;
+            let _: Status = self.client.change("DropIndex", OfIndex { index_name: there.index_name.clone(), ..of_index.clone() }).await?;
         }
         let request = CreateIndex {
             db_name: self.client.database(),

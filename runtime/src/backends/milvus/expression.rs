@@ -61,10 +61,12 @@ impl Expression {
 fn joined(mut all: Vec<Expression>, join: fn(Expression, Expression) -> Expression) -> Option<Expression> {
     while all.len() > 1 {
         let mut rest = all.into_iter();
-        all = std::iter::from_fn(|| Some((rest.next()?, rest.next()))).map(|(a, b)| match b {
-            Some(b) => join(a, b),
-            None => a,
-        }).collect();
+        all = std::iter::from_fn(|| Some((rest.next()?, rest.next())))
+            .map(|(a, b)| match b {
+                Some(b) => join(a, b),
+                None => a,
+            })
+            .collect();
     }
     all.pop()
 }
@@ -123,7 +125,12 @@ fn of_test(part: &Part, test: &Test) -> Option<Expression> {
         Operand { name: ID_COLUMN.to_owned(), logical: LogicalType::Id, has: None, column: None }
     } else {
         let (_, column) = part.column(&test.field)?;
-        Operand { name: value_field(column), logical: column.logical, has: column.nullable.then(|| has_field(column)), column: Some(column) }
+        Operand {
+            name: value_field(column),
+            logical: column.logical,
+            has: column.nullable.then(|| has_field(column)),
+            column: Some(column),
+        }
     };
     operand.condition(&test.condition)
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::config::Consistency;
 use super::driver::Inner;
-use super::options;
 use super::expression::{self, Expression};
+use super::options;
 use super::proto::{KeyValuePair, Query, QueryResults};
 use super::rows::{COUNT, Fields, garbled};
 use super::shape::Shape;

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use super::codec::{self, Cell, Store};
-use super::proto::{ArrayArray, BoolArray, DoubleArray, FieldData, FloatArray, LongArray, ScalarField, Scalars, StringArray, VectorField, data_type};
+use super::proto::{
+    ArrayArray, BoolArray, DoubleArray, FieldData, FloatArray, LongArray, ScalarField, Scalars, StringArray, VectorField, data_type,
+};
 use super::shape::{Collection, MORE, NO_VECTOR, NO_VECTOR_LENGTH, Shape, has_field, length, value_field};
 use crate::capability::Placement;
 use crate::driver::Page;
@@ -53,8 +55,10 @@ pub(super) fn to_fields(shape: &Shape, collection: &Collection, rows: &[Row]) ->
             fields.push(vectors(value_field(column), length, numbers.collect()));
         } else if !indexed || first {
             let store = Store::of(&column.logical);
-            let encoded = values().map(|value| if value.is_null() { Ok(store.placeholder()) } else { codec::encode(&column.logical, value) });
-            let mut encoded = encoded.collect::<Result<Vec<Cell>>>().map_err(|e| e.at_field(column.name).of_entity(shape.part.entity.name))?;
+            let encoded =
+                values().map(|value| if value.is_null() { Ok(store.placeholder()) } else { codec::encode(&column.logical, value) });
+            let mut encoded =
+                encoded.collect::<Result<Vec<Cell>>>().map_err(|e| e.at_field(column.name).of_entity(shape.part.entity.name))?;
             let name = if indexed { shape.field(position) } else { value_field(column) };
             for (cell, more) in encoded.iter_mut().zip(&mut more) {
                 if let Cell::Text(text) = cell {
@@ -264,9 +268,10 @@ impl Fields {
                     }
                 }
                 let value = match (self.fields.get(field.as_str()), &column.logical) {
-                    (Some(Data::Vector(numbers, of)), LogicalType::Vector(length)) if of == &(*length as usize) => {
-                        numbers.get(row * of..(row + 1) * of).map(|numbers| Value::Vector(numbers.into())).ok_or_else(|| garbled("a vector"))
-                    }
+                    (Some(Data::Vector(numbers, of)), LogicalType::Vector(length)) if of == &(*length as usize) => numbers
+                        .get(row * of..(row + 1) * of)
+                        .map(|numbers| Value::Vector(numbers.into()))
+                        .ok_or_else(|| garbled("a vector")),
                     _ => self.whole(field, row).and_then(|cell| codec::decode(&column.logical, cell)),
                 };
                 values.push(value.map_err(|e| e.at_field(column.name).of_entity(shape.part.entity.name))?);

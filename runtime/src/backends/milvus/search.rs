@@ -256,7 +256,8 @@ impl Nearest {
         if found.len() != scores.len() {
             return Err(garbled("a score for each row"));
         }
-        let mut hits: Vec<Hit> = found.ids.into_iter().zip(found.versions).zip(scores).map(|((id, version), score)| (id, version, score)).collect();
+        let mut hits: Vec<Hit> =
+            found.ids.into_iter().zip(found.versions).zip(scores).map(|((id, version), score)| (id, version, score)).collect();
         hits.sort_by(|a, b| a.0.cmp(&b.0));
         hits.dedup_by(|a, b| a.0 == b.0);
         Ok(hits)

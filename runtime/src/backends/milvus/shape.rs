@@ -7,8 +7,8 @@
 
 use std::sync::Arc;
 
-use super::options;
 use super::codec::{HEAD, MAX_PIECES, MAX_TEXT, Store};
+use super::options;
 use super::proto::{FieldSchema, KeyValuePair, data_type};
 use crate::capability::Placement;
 use crate::driver::{Manifest, ManifestColumn};
@@ -71,7 +71,11 @@ impl Shape {
     /// Where the first collection keeps a column's value.
     pub(super) fn field(&self, position: usize) -> String {
         let column = &self.part.columns[position];
-        if column.placement == Placement::VectorIndex && self.first().vector != Some(position) { copy_field(column) } else { value_field(column) }
+        if column.placement == Placement::VectorIndex && self.first().vector != Some(position) {
+            copy_field(column)
+        } else {
+            value_field(column)
+        }
     }
 
     /// The fields to ask the first collection for, to read these columns.
@@ -181,8 +185,25 @@ fn field(name: String, data_type: i32, parameter: Option<(&str, usize)>) -> Fiel
 /// The name of a column's field. A word of the expression language is set apart: expressions cannot quote names.
 pub(super) fn value_field(column: &Column) -> String {
     const WORDS: &[&str] = &[
-        "and", "or", "not", "in", "nin", "is", "null", "none", "like", "between", "exists", "true", "false", "meta", "interval", "iso",
-        "random_sample", "element_filter", "empty",
+        "and",
+        "or",
+        "not",
+        "in",
+        "nin",
+        "is",
+        "null",
+        "none",
+        "like",
+        "between",
+        "exists",
+        "true",
+        "false",
+        "meta",
+        "interval",
+        "iso",
+        "random_sample",
+        "element_filter",
+        "empty",
     ];
     const BEGINNINGS: &[&str] = &["json_", "array_", "text_", "phrase_", "st_", "match_", "rowid", "timestamp"];
     let name = column.physical.to_ascii_lowercase();
@@ -215,8 +236,15 @@ const PROBED: usize = 32;
 pub(super) enum Method {
     /// Every vector is compared: exact.
     Flat,
-    Hnsw { m: i64, ef_construction: i64, ef: i64 },
-    IvfFlat { nlist: i64, nprobe: i64 },
+    Hnsw {
+        m: i64,
+        ef_construction: i64,
+        ef: i64,
+    },
+    IvfFlat {
+        nlist: i64,
+        nprobe: i64,
+    },
 }
 
 impl Method {

@@ -42,7 +42,8 @@ impl Inner {
             let there = place.get(id.as_str()).copied();
             match (batch.mode, there) {
                 (WriteMode::Insert, Some(_)) => {
-                    return Err(Error::new(ErrorKind::AlreadyExists, "insert met an id that is there: use upsert to replace the row").with("id", id));
+                    return Err(Error::new(ErrorKind::AlreadyExists, "insert met an id that is there: use upsert to replace the row")
+                        .with("id", id));
                 }
                 (WriteMode::Patch | WriteMode::Delete, None) => {
                     report.missing.push(position);
@@ -158,8 +159,9 @@ impl Inner {
                 wanted.push(Filter::And(group.iter().zip(&values).map(test).collect()));
             }
             for chunk in wanted.chunks(50) {
-                let condition = super::read::condition(&shape.part, &Filter::Or(chunk.to_vec()), None)
-                    .map_err(|_| Error::new(ErrorKind::InvalidValue, "a unique value is too long to be compared on Milvus").at_field(names.join(", ")))?;
+                let condition = super::read::condition(&shape.part, &Filter::Or(chunk.to_vec()), None).map_err(|_| {
+                    Error::new(ErrorKind::InvalidValue, "a unique value is too long to be compared on Milvus").at_field(names.join(", "))
+                })?;
                 let found: Page = self.least(shape, &condition, &[], rows.len() + chunk.len() + 1, Consistency::Strong).await?;
                 if found.ids.iter().any(|id| !written.contains(id.as_str())) {
                     return Err(violated());

@@ -24,9 +24,13 @@ impl<'v> IntoSql<'v> for Bound<'v> {
             Value::Decimal(n) => ColumnData::Numeric(Some(Numeric::new_with_scale(n.mantissa(), n.scale() as u8))),
             Value::Uuid(uuid) => ColumnData::Guid(Some(*uuid)),
             // Nothing else has a stored form of its own; a null of text is cast by the statement.
-            Value::Null | Value::Timestamp(_) | Value::Date(_) | Value::Duration(_) | Value::Json(_) | Value::List(_) | Value::Vector(_) => {
-                ColumnData::String(None)
-            }
+            Value::Null
+            | Value::Timestamp(_)
+            | Value::Date(_)
+            | Value::Duration(_)
+            | Value::Json(_)
+            | Value::List(_)
+            | Value::Vector(_) => ColumnData::String(None),
         }
     }
 }
@@ -43,7 +47,11 @@ fn moment(days: i64, micros: i64) -> Option<Value> {
 
 fn micros(increments: u64, scale: u8) -> i64 {
     let increments = i64::try_from(increments).unwrap_or(i64::MAX);
-    if scale <= 6 { increments.saturating_mul(10i64.pow(u32::from(6 - scale))) } else { increments / 10i64.pow(u32::from(scale.min(9) - 6)) }
+    if scale <= 6 {
+        increments.saturating_mul(10i64.pow(u32::from(6 - scale)))
+    } else {
+        increments / 10i64.pow(u32::from(scale.min(9) - 6))
+    }
 }
 
 /// A value as it came. What no field has becomes its text, or nothing that a field reads.
@@ -74,9 +82,7 @@ fn value(data: ColumnData<'static>) -> Option<Value> {
         }
         ColumnData::SmallDateTime(Some(t)) => moment(i64::from(t.days()) - SINCE_1900, i64::from(t.seconds_fragments()) * 60_000_000)?,
         ColumnData::Date(Some(d)) => Value::Date(Date::from_days(i32::try_from(i64::from(d.days()) - EPOCH).ok()?).ok()?),
-        ColumnData::DateTime2(Some(t)) => {
-            moment(i64::from(t.date().days()) - EPOCH, micros(t.time().increments(), t.time().scale()))?
-        }
+        ColumnData::DateTime2(Some(t)) => moment(i64::from(t.date().days()) - EPOCH, micros(t.time().increments(), t.time().scale()))?,
         ColumnData::DateTimeOffset(Some(t)) => {
             // Its date and time are in UTC already.
             let t = t.datetime2();

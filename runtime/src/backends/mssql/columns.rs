@@ -153,7 +153,10 @@ pub(super) fn fill(dialect: &MssqlDialect, part: &Part, position: usize) -> Vec<
 pub(super) fn create_child(dialect: &MssqlDialect, part: &Part, column: &Column) -> Vec<Statement> {
     let child = children::table(dialect, part, column);
     let mut table = Sql::new(dialect);
-    table.push("CREATE TABLE ").name(&child).push(" ([item] VARBINARY(512) NOT NULL, [owner] VARBINARY(255) NOT NULL, [position] INT NOT NULL, ");
+    table
+        .push("CREATE TABLE ")
+        .name(&child)
+        .push(" ([item] VARBINARY(512) NOT NULL, [owner] VARBINARY(255) NOT NULL, [position] INT NOT NULL, ");
     table.push("PRIMARY KEY ([item], [owner], [position]))");
     let mut index = Sql::new(dialect);
     index.push("CREATE INDEX [owner] ON ").name(&child).push(" ([owner])");

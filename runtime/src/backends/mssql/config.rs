@@ -102,7 +102,9 @@ mod tests {
     fn addresses_are_read_or_refused_without_a_word_of_them() {
         assert_eq!(of("mssql://sa:p%40ss%2Fword@db.example:14330/shop").map(|c| c.get_addr()).ok().as_deref(), Some("db.example:14330"));
         assert_eq!(of("mssql://sa:x@[::1]/shop").map(|c| c.get_addr()).ok().as_deref(), Some("::1:1433"));
-        for wrong in ["", "mssql://", "mssql://sa:secret@db", "mssql://db/shop", "mssql://sa:secret@db:port/shop", "mssql://sa:secret%zz@db/shop"] {
+        for wrong in
+            ["", "mssql://", "mssql://sa:secret@db", "mssql://db/shop", "mssql://sa:secret@db:port/shop", "mssql://sa:secret%zz@db/shop"]
+        {
             let error = of(wrong).map(drop).map_err(|e| format!("{e:?}"));
             assert!(error.is_err_and(|text| !text.contains("secret")), "{wrong}");
         }

@@ -68,7 +68,8 @@ impl MssqlDialect {
             Condition::IContains(_) | Condition::ILike(_) | Condition::Regex(_) => return false,
             Condition::Matches(_) | Condition::Phrase(_) => return column.is_some_and(|c| c.placement == Placement::InvertedIndex),
             Condition::Has(_) | Condition::HasAny(_) | Condition::HasAll(_) => {
-                return column.is_some_and(|c| c.placement == Placement::SideTable) || list::takes(condition, 500, |piece| text::units(piece) <= PIECE);
+                return column.is_some_and(|c| c.placement == Placement::SideTable)
+                    || list::takes(condition, 500, |piece| text::units(piece) <= PIECE);
             }
             // What others wrote has no digest beside it.
             _ => return !part.is_mapped() || !column.is_some_and(|c| matches!(c.logical, LogicalType::Json | LogicalType::List(_))),
@@ -156,7 +157,9 @@ impl Dialect for MssqlDialect {
         native_only(part, test)
             && match &test.target {
                 Target::Value => self.takes_condition(part, part.column(&test.field).map(|(_, column)| column), &test.condition),
-                Target::Length => !matches!(&test.condition, Condition::In(members) | Condition::NotIn(members) if members.len() > PARAMETERS / 2 && !as_json(members)),
+                Target::Length => {
+                    !matches!(&test.condition, Condition::In(members) | Condition::NotIn(members) if members.len() > PARAMETERS / 2 && !as_json(members))
+                }
                 Target::Path(_) => false,
             }
     }
@@ -191,7 +194,8 @@ impl Dialect for MssqlDialect {
             return Ok(());
         }
         let bytes = !term.part.is_mapped() && text::kept_as_bytes(&logical);
-        let plain = bytes || matches!(logical, LogicalType::Int { .. } | LogicalType::Float | LogicalType::Bool | LogicalType::Duration)
+        let plain = bytes
+            || matches!(logical, LogicalType::Int { .. } | LogicalType::Float | LogicalType::Bool | LogicalType::Duration)
             || !term.part.is_mapped() && matches!(logical, LogicalType::Timestamp | LogicalType::Date | LogicalType::Uuid);
         if !plain {
             let members = possible(&logical, members);

@@ -9,8 +9,8 @@ use crate::backends::sql::session::{Sessions, no_server};
 use crate::backends::sql::{Statement, aggregate, children, estimate, select};
 use crate::capability::{Operation, Placement};
 use crate::driver::{
-    Aggregate, Description, Driver, Ensured, Group, Narrowed, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply,
-    SubQuery, WriteBatch, WriteReport,
+    Aggregate, Description, Driver, Ensured, Group, Narrowed, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply, SubQuery,
+    WriteBatch, WriteReport,
 };
 use crate::error::Result;
 use crate::filter::Filter;

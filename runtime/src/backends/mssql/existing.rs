@@ -56,8 +56,17 @@ pub(super) async fn check(core: &Core, session: &mut dyn Session, part: &Part) -
     sql.push(" y ON y.[user_type_id] = c.[system_type_id] WHERE c.[object_id] = OBJECT_ID(").bind(Value::Text(place.clone()));
     sql.push(") ORDER BY c.[column_id]");
     for row in run(session, sql.finish()).await?.rows {
-        let [Value::Text(name), Value::Text(kind), Value::Int(length), Value::Int(precision), Value::Int(scale), nullable, default, generated, Value::Text(collation)] =
-            row.as_slice()
+        let [
+            Value::Text(name),
+            Value::Text(kind),
+            Value::Int(length),
+            Value::Int(precision),
+            Value::Int(scale),
+            nullable,
+            default,
+            generated,
+            Value::Text(collation),
+        ] = row.as_slice()
         else {
             return Err(corrupt());
         };

@@ -22,24 +22,34 @@ fn meaning(number: u32) -> Meaning {
             Meaning { lost: true, ..passing(ErrorKind::Unavailable, "the server ended the connection, or is starting or stopping") }
         }
         1222 => passing(ErrorKind::Timeout, "another session held a lock for too long"),
-        1204 | 701 | 802 | 8645 | 8651 | 10928 | 10929 => passing(ErrorKind::LimitExceeded, "the server ran out of memory, locks or workers"),
+        1204 | 701 | 802 | 8645 | 8651 | 10928 | 10929 => {
+            passing(ErrorKind::LimitExceeded, "the server ran out of memory, locks or workers")
+        }
         1205 | 3960 | 3961 | 41302 | 41305 | 41325 => {
             passing(ErrorKind::Conflict, "another session wrote the same rows at the same time: try again")
         }
         1101 | 1105 | 9002 | 823..=825 => passing(ErrorKind::Storage, "the server's disk is full or failing"),
-        17809 | 10936 => passing(ErrorKind::Unavailable, "the server takes no more connections: lower max_connections, or raise the server's"),
+        17809 | 10936 => {
+            passing(ErrorKind::Unavailable, "the server takes no more connections: lower max_connections, or raise the server's")
+        }
         2601 | 2627 => plain(ErrorKind::UniqueViolation, "another row already holds this value"),
         515 => plain(ErrorKind::InvalidValue, "null in a column that takes none"),
         547 => plain(ErrorKind::InvalidValue, "a constraint of the table refuses the row"),
-        220 | 241 | 242 | 245 | 248 | 295 | 8114 | 8152 | 2628 => plain(ErrorKind::InvalidValue, "a value that the table's column does not take"),
+        220 | 241 | 242 | 245 | 248 | 295 | 8114 | 8152 | 2628 => {
+            plain(ErrorKind::InvalidValue, "a value that the table's column does not take")
+        }
         8115 => plain(ErrorKind::LimitExceeded, "the sum overflows the field's type: filter to fewer rows, or sum in the application"),
         1701 | 1702 | 1904 | 1919 | 1946 | 511 | 8003 | 8623 | 8632 => shown(ErrorKind::LimitExceeded, "a limit of the server was reached"),
-        18456 | 18452 | 18486 | 18487 | 18488 => plain(ErrorKind::PermissionDenied, "the server refuses this user: check user and password"),
+        18456 | 18452 | 18486 | 18487 | 18488 => {
+            plain(ErrorKind::PermissionDenied, "the server refuses this user: check user and password")
+        }
         229 | 230 | 262 | 297 | 300 | 1088 | 3701 | 15247 => {
             shown(ErrorKind::PermissionDenied, "the user lacks a permission, or the object is gone: have it granted")
         }
         3906 | 3908 => plain(ErrorKind::PermissionDenied, "the database is read-only"),
-        4060 | 911 => plain(ErrorKind::InvalidSchema, "there is no such database, or this user may not open it: create it, or correct the address"),
+        4060 | 911 => {
+            plain(ErrorKind::InvalidSchema, "there is no such database, or this user may not open it: create it, or correct the address")
+        }
         207 | 208 | 4902 => shown(ErrorKind::SchemaMismatch, "a table or column is gone: register the entity again"),
         102 | 105 | 156 | 170 | 195 | 4104 | 137 | 319 => shown(ErrorKind::Backend, "the server does not take the statement"),
         _ => plain(ErrorKind::Backend, "the server answered with an error"),
@@ -70,7 +80,9 @@ pub(super) fn error(cause: Cause, phase: Phase) -> Error {
         Cause::Io { kind, .. } => Error::new(ErrorKind::Unavailable, "the connection to the server failed").with("cause", kind),
         Cause::Tls(_) => Error::new(ErrorKind::Unavailable, "no encrypted connection to the server: check the TLS options"),
         // Their texts may repeat what was being read.
-        _ if phase == Phase::Connect => Error::new(ErrorKind::Unavailable, "what answers is no SQL Server, or none that this client speaks to"),
+        _ if phase == Phase::Connect => {
+            Error::new(ErrorKind::Unavailable, "what answers is no SQL Server, or none that this client speaks to")
+        }
         _ => Error::new(ErrorKind::Unavailable, "the server's answer cannot be read"),
     };
     match phase {

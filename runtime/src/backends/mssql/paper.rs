@@ -61,7 +61,9 @@ fn imagined(scene: &Scene, statement: &Statement) -> Answer {
         let ids = scene.ids.iter().filter(|_| scene.answers == Answers::Present);
         return Answer { rows: ids.map(|id| vec![key(id)]).collect(), changed: 0 };
     }
-    if text.starts_with("SELECT t.[object_id], t.[_hb_version] FROM") || part.is_mapped() && text.starts_with("SELECT t.") && text.contains("], 0 FROM ") {
+    if text.starts_with("SELECT t.[object_id], t.[_hb_version] FROM")
+        || part.is_mapped() && text.starts_with("SELECT t.") && text.contains("], 0 FROM ")
+    {
         let rows = scene.rows().into_iter().map(|(id, version)| vec![key(&id), Value::Int(version)]);
         return Answer { rows: rows.collect(), changed: 0 };
     }

@@ -133,7 +133,8 @@ impl TdsSession {
 impl Session for TdsSession {
     fn run<'s>(&'s mut self, statement: &'s Statement, phase: Phase) -> Running<'s, Answer> {
         Box::pin(async move {
-            let gone = || Error::new(ErrorKind::Unavailable, "the connection to the server broke").with_status(crate::error::Status::Temporary);
+            let gone =
+                || Error::new(ErrorKind::Unavailable, "the connection to the server broke").with_status(crate::error::Status::Temporary);
             if !std::mem::replace(&mut self.clean, false) {
                 return Err(gone());
             }

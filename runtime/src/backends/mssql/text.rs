@@ -78,7 +78,11 @@ pub(super) fn bound(text: &str) -> Value {
 pub(super) fn same_bytes<'d>(sql: &mut Sql<'d>, subject: &dyn Fn(&mut Sql<'d>), value: &[u8], equal: bool) {
     sql.push("(");
     subject(sql);
-    sql.push(if equal { " = " } else { " <> " }).bind(Value::Bytes(value.into())).push(if equal { " AND DATALENGTH(" } else { " OR DATALENGTH(" });
+    sql.push(if equal { " = " } else { " <> " }).bind(Value::Bytes(value.into())).push(if equal {
+        " AND DATALENGTH("
+    } else {
+        " OR DATALENGTH("
+    });
     subject(sql);
     sql.push(if equal { ") = " } else { ") <> " }).number(value.len()).push(")");
 }
@@ -128,7 +132,9 @@ pub(super) fn among(sql: &mut Sql<'_>, term: &Term<'_>, texts: &[&str]) -> Resul
     // With a unit behind them that is no blank, texts of any end are told apart.
     sql.push("CONCAT(");
     chars(sql, term);
-    sql.push(", N'.') IN (SELECT CONCAT(j.[value], N'.') COLLATE Latin1_General_100_BIN2 FROM OPENJSON(").bind(Value::Text(json)).push(") j)");
+    sql.push(", N'.') IN (SELECT CONCAT(j.[value], N'.') COLLATE Latin1_General_100_BIN2 FROM OPENJSON(")
+        .bind(Value::Text(json))
+        .push(") j)");
     if term.nullable() || term.part.is_mapped() {
         // Nothing is concatenated as the empty text.
         sql.push(" AND ");

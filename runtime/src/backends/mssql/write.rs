@@ -350,7 +350,12 @@ impl Writing<'_> {
             if self.batch.mode != WriteMode::Insert {
                 let mut sql = Sql::new(&self.core.dialect);
                 let json = serde_json::to_string(&self.ids(rows)).unwrap_or_default();
-                sql.push("DELETE FROM ").name(&child).push(" WHERE [owner] IN (SELECT ").push(text::OPEN).push("j.[value]").push(text::CLOSE);
+                sql.push("DELETE FROM ")
+                    .name(&child)
+                    .push(" WHERE [owner] IN (SELECT ")
+                    .push(text::OPEN)
+                    .push("j.[value]")
+                    .push(text::CLOSE);
                 sql.push(" FROM OPENJSON(").bind(Value::Text(json)).push(") j)");
                 self.run(session, sql.finish()).await?;
             }

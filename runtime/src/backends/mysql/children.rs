@@ -1,8 +1,6 @@
 //! The tables of words and items: how they are created here. All else is in the room that SQL drivers share.
 
-pub(super) use crate::backends::sql::children::{
-    fill, fit, has_child, insert, items, list_test, placeholders, plan, table, words_test,
-};
+pub(super) use crate::backends::sql::children::{fill, fit, has_child, insert, items, list_test, placeholders, plan, table, words_test};
 
 use super::dialect::{MySqlDialect, SHORT};
 use crate::backends::sql::{Dialect, Sql, Statement};

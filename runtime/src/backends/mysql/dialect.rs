@@ -255,9 +255,12 @@ impl Dialect for MySqlDialect {
                     plain && json::takes_path(path) && json::takes_operands(condition)
                 }
                 // What others wrote has no digest beside it, and no form of ours.
-                _ => !part.is_mapped() || !column.is_some_and(|c| matches!(c.logical, LogicalType::Json | LogicalType::List(_)))
-                    || test.target == Target::Length
-                    || matches!(test.condition, Condition::IsNull | Condition::IsSome),
+                _ => {
+                    !part.is_mapped()
+                        || !column.is_some_and(|c| matches!(c.logical, LogicalType::Json | LogicalType::List(_)))
+                        || test.target == Target::Length
+                        || matches!(test.condition, Condition::IsNull | Condition::IsSome)
+                }
             }
     }
 

@@ -9,8 +9,8 @@ use super::{children, ensure, write};
 use crate::backends::network::Pages;
 use crate::backends::sql::{Dialect, LookUpTexts, aggregate, estimate, select};
 use crate::driver::{
-    Aggregate, Description, Driver, Ensured, Group, NearQuery, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply, SearchCosts, SortKey, SubQuery,
-    WriteBatch, WriteReport,
+    Aggregate, Description, Driver, Ensured, Group, NearQuery, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply, SearchCosts,
+    SortKey, SubQuery, WriteBatch, WriteReport,
 };
 use crate::error::Result;
 use crate::filter::Filter;

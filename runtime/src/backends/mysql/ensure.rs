@@ -11,8 +11,8 @@ use sqlx::pool::PoolConnection;
 use sqlx::{ConnectOptions, Connection, MySql};
 
 use super::core::{Core, define, execute, run};
-use super::table::{self, Table};
 use super::server::Server;
+use super::table::{self, Table};
 use super::{children, codec, existing, failure, write};
 use crate::backends::network::audited;
 use crate::backends::network::failure::Phase;

@@ -42,7 +42,8 @@ async fn columns(connection: &mut MySqlConnection, part: &Part) -> Result<(bool,
     let (database, table) = place(part)?;
     let values = || vec![database.map_or(Value::Null, |name| Value::Text(name.to_owned())), Value::Text(table.to_owned())];
     let text = "SELECT table_type FROM information_schema.tables WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ?";
-    let Some(kind) = run(connection, &Statement { text: text.to_owned(), values: values() }).await?.first().map(|row| codec::read_text(row, 0))
+    let Some(kind) =
+        run(connection, &Statement { text: text.to_owned(), values: values() }).await?.first().map(|row| codec::read_text(row, 0))
     else {
         let why = format!("the table `{}` that the entity maps is not there", part.table);
         return Err(Error::new(ErrorKind::SchemaMismatch, why).of_entity(part.entity.name));

@@ -32,11 +32,12 @@ fn codes(cause: &dyn DatabaseError) -> Meaning {
         1037 | 1038 | 1041 | 1461 | 4013 | 5930 => {
             passing(ErrorKind::LimitExceeded, "the server ran out of memory or reached a configured limit")
         }
-        1153 | 1301 => plain(
-            ErrorKind::LimitExceeded,
-            "the server takes no packet so large: raise its max_allowed_packet, or write smaller values",
-        ),
-        1059 | 1069..=1071 | 1074 | 1116 | 1117 | 1118 | 1390 | 1436 | 3170 => shown(ErrorKind::LimitExceeded, "a limit of the server was reached"),
+        1153 | 1301 => {
+            plain(ErrorKind::LimitExceeded, "the server takes no packet so large: raise its max_allowed_packet, or write smaller values")
+        }
+        1059 | 1069..=1071 | 1074 | 1116 | 1117 | 1118 | 1390 | 1436 | 3170 => {
+            shown(ErrorKind::LimitExceeded, "a limit of the server was reached")
+        }
         1690 => plain(ErrorKind::LimitExceeded, "the sum overflows the field's type: filter to fewer rows, or sum in the application"),
         1022 | 1062 | 1169 | 1586 | 1859 => plain(ErrorKind::UniqueViolation, "another row already holds this value"),
         1048 | 1364 => plain(ErrorKind::InvalidValue, "null in a column that takes none"),

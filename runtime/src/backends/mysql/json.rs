@@ -6,8 +6,8 @@
 
 use serde::Serialize;
 
-use crate::backends::sql::forms::float;
 use super::dialect::{MySqlDialect, text_test};
+use crate::backends::sql::forms::float;
 use crate::backends::sql::{Comparison, Sql, Term, TextTest, ddl, shadow, unsupported};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Condition, Segment};
@@ -213,7 +213,11 @@ fn number(sql: &mut Sql<'_>, term: &Term<'_>, path: &[Segment], how: Comparison,
             // From its text: MySQL turns JSON numbers of 2^63 and more into negative decimals.
             sql.push("CAST(JSON_UNQUOTE(");
             value_at(sql, term, path);
-            sql.push(") AS DECIMAL(65, 0))").push(operator).push("CAST(").bind(Value::Text(operand.to_string())).push(" AS DECIMAL(65, 0))");
+            sql.push(") AS DECIMAL(65, 0))")
+                .push(operator)
+                .push("CAST(")
+                .bind(Value::Text(operand.to_string()))
+                .push(" AS DECIMAL(65, 0))");
         });
     };
     let float = |sql: &mut Sql<'_>| {
@@ -268,13 +272,7 @@ fn equal(sql: &mut Sql<'_>, dialect: &MySqlDialect, term: &Term<'_>, path: &[Seg
 }
 
 /// Tests what lies at a path, as [`Dialect::path_test`](crate::backends::sql::Dialect::path_test) asks.
-pub(super) fn path_test(
-    sql: &mut Sql<'_>,
-    dialect: &MySqlDialect,
-    term: &Term<'_>,
-    path: &[Segment],
-    condition: &Condition,
-) -> Result<()> {
+pub(super) fn path_test(sql: &mut Sql<'_>, dialect: &MySqlDialect, term: &Term<'_>, path: &[Segment], condition: &Condition) -> Result<()> {
     let complement = |sql: &mut Sql<'_>, test: &dyn Fn(&mut Sql<'_>) -> Result<()>| {
         sql.push("CASE WHEN ");
         test(sql)?;

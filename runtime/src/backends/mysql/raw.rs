@@ -4,8 +4,8 @@
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Column, Either, Executor, Row, SqlSafeStr, Statement, TypeInfo};
 
-use super::core::Core;
 use super::codec::Cells;
+use super::core::Core;
 use super::{codec, failure};
 use crate::backends::network::failure::Phase;
 use crate::backends::sql::Dialect;
@@ -45,8 +45,7 @@ async fn answer(core: &Core, connection: &mut MySqlConnection, statement: &RawSt
         Some(Either::Left(types)) => types.len(),
         None => 0,
     })?;
-    let values: Vec<Value> =
-        statement.values.iter().map(|(logical, value)| core.dialect.stored(logical, value.clone())).collect();
+    let values: Vec<Value> = statement.values.iter().map(|(logical, value)| core.dialect.stored(logical, value.clone())).collect();
     let names: Vec<String> = prepared.columns().iter().map(|column| column.name().to_owned()).collect();
     let columns = statement.wanted.of(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
     let mut found = RawAnswer { names: columns.iter().map(|(at, _)| names[*at].clone()).collect(), ..RawAnswer::default() };

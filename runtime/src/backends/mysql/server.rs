@@ -52,7 +52,8 @@ impl Server {
         found.iter_mut().zip(numbers).for_each(|(place, number)| *place = number);
         if found < least {
             let least = least.map(|n| n.to_string()).join(".");
-            let why = format!("{} {} is too old: {least} is the oldest that is spoken to", server.name(), found.map(|n| n.to_string()).join("."));
+            let why =
+                format!("{} {} is too old: {least} is the oldest that is spoken to", server.name(), found.map(|n| n.to_string()).join("."));
             return Err(Error::new(ErrorKind::Unsupported, why));
         }
         Ok(server)

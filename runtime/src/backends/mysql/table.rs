@@ -105,9 +105,9 @@ impl<'p> Table<'p> {
         }
         let groups = self.part.unique_groups();
         let position = self.position(column);
-        let digested = groups.iter().any(|group| {
-            self.unique_key(group).iter().zip(group).any(|(how, &at)| at == position && matches!(how, Unique::Digest))
-        });
+        let digested = groups
+            .iter()
+            .any(|group| self.unique_key(group).iter().zip(group).any(|(how, &at)| at == position && matches!(how, Unique::Digest)));
         if digested && column.logical != LogicalType::Json {
             let mut sql = Sql::new(self.dialect);
             sql.name(&digest_name(column)).push(" VARBINARY(64) GENERATED ALWAYS AS (SHA2(").name(&column.physical).push(", 256)) STORED");
@@ -183,7 +183,8 @@ impl<'p> Table<'p> {
             sql.push(")");
             keys.push((name, sql.finish()));
         }
-        let plain = |c: &&Column| matches!(c.placement, Placement::InlineColumn | Placement::InvertedIndex) && c.index.is_some() && !c.unique;
+        let plain =
+            |c: &&Column| matches!(c.placement, Placement::InlineColumn | Placement::InvertedIndex) && c.index.is_some() && !c.unique;
         let singles = self.part.columns.iter().filter(plain).map(|column| vec![column]);
         for group in self.part.index_groups().iter().map(|group| columns(group)).chain(singles) {
             let name = ddl::index_name(self.dialect, self.part, &group, false);
@@ -214,7 +215,8 @@ impl<'p> Table<'p> {
 
 /// What the entity asks for that can be refused before anything runs.
 pub(super) fn check(dialect: &MySqlDialect, part: &Part) -> Result<()> {
-    let refuse = |why: String, column: &Column| Err(Error::new(ErrorKind::InvalidSchema, why).of_entity(part.entity.name).at_field(column.name));
+    let refuse =
+        |why: String, column: &Column| Err(Error::new(ErrorKind::InvalidSchema, why).of_entity(part.entity.name).at_field(column.name));
     for column in &part.columns {
         if let Some(vectors) = dialect.vectors.filter(|_| column.placement == Placement::VectorIndex) {
             vectors.create_index(dialect, part, column)?;

@@ -85,7 +85,15 @@ fn moment(t: Timestamp) -> Result<OracleTimestamp> {
     }
     let nanos = u32::try_from(nanos).map_err(|_| outside())?;
     let (month, day) = (small(civil.month())?, small(civil.day())?);
-    Ok(OracleTimestamp::new_timestamp(civil.year(), month, day, small(civil.hour())?, small(civil.minute())?, small(civil.second())?, nanos))
+    Ok(OracleTimestamp::new_timestamp(
+        civil.year(),
+        month,
+        day,
+        small(civil.hour())?,
+        small(civil.minute())?,
+        small(civil.second())?,
+        nanos,
+    ))
 }
 
 /// The moment that the client gives; none before the year 1, nor finer than microseconds.

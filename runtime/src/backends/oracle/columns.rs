@@ -149,7 +149,12 @@ pub(super) fn create_child(dialect: &OracleDialect, part: &Part, column: &Column
     table.push("CREATE TABLE ").name(&child).push(" (\"item\" RAW(512) NOT NULL, \"owner\" VARCHAR2(255 BYTE) NOT NULL, ");
     table.push("\"position\" NUMBER(10) NOT NULL, PRIMARY KEY (\"item\", \"owner\", \"position\"))");
     let mut index = Sql::new(dialect);
-    index.push("CREATE INDEX ").name(&ddl::child_name(dialect, part, Some(column), "owners")).push(" ON ").name(&child).push(" (\"owner\")");
+    index
+        .push("CREATE INDEX ")
+        .name(&ddl::child_name(dialect, part, Some(column), "owners"))
+        .push(" ON ")
+        .name(&child)
+        .push(" (\"owner\")");
     vec![table.finish(), index.finish()]
 }
 

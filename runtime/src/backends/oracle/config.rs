@@ -69,7 +69,9 @@ pub(super) fn configuration(oracle: &Oracle) -> Result<(Config, bool)> {
         return Err(wrong("the address names no password: write it after the user, with a colon between"));
     }
     if options.certificate.is_some() {
-        return Err(wrong("the client reads authorities from a wallet alone: put the certificate into a folder, as `ewallet.pem`, and say wallet(folder)"));
+        return Err(wrong(
+            "the client reads authorities from a wallet alone: put the certificate into a folder, as `ewallet.pem`, and say wallet(folder)",
+        ));
     }
     // Nothing that could be a descriptor's own.
     let plain = |text: &str| text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '$' | '#'));
@@ -113,14 +115,17 @@ pub(super) async fn open(oracle: Oracle) -> Result<Arc<dyn Driver>> {
     let mut session = pool.take(Phase::Read).await?;
     let version = session.version().await?;
     if (version.0, version.1) < (12, 2) {
-        return Err(wrong("the server is older than Oracle Database 12.2, which is the first with names of 128 bytes").with("version", version));
+        return Err(
+            wrong("the server is older than Oracle Database 12.2, which is the first with names of 128 bytes").with("version", version)
+        );
     }
     let answer = session.run(&Statement::plain(CHARACTERS), Phase::Read).await?;
     drop(session);
     match answer.rows.into_iter().flatten().next() {
         Some(Value::Text(set)) if set == "AL32UTF8" => {}
         Some(Value::Text(set)) => {
-            return Err(wrong("the database's character set is not AL32UTF8: text would neither be kept nor compared as everywhere").with("set", set));
+            return Err(wrong("the database's character set is not AL32UTF8: text would neither be kept nor compared as everywhere")
+                .with("set", set));
         }
         _ => return Err(Error::new(ErrorKind::Backend, "the server does not say which character set it has")),
     }
@@ -143,7 +148,8 @@ mod tests {
         assert!(read.as_ref().is_ok_and(|text| text.contains("db.example") && text.contains("15210") && text.contains("orcl")), "{read:?}");
         let six = of(Oracle::url("oracle://shop:x@[::1]/orcl").tls(Tls::VerifyFull)).map(|c| c.get_connect_descriptor());
         assert!(six.as_ref().is_ok_and(|text| text.contains("::1") && text.to_lowercase().contains("tcps")), "{six:?}");
-        let addresses = ["", "oracle://", "oracle://u:secret@db", "oracle://db/s", "oracle://u:secret@db:port/s", "oracle://u:secret%zz@db/s"];
+        let addresses =
+            ["", "oracle://", "oracle://u:secret@db", "oracle://db/s", "oracle://u:secret@db:port/s", "oracle://u:secret%zz@db/s"];
         for wrong in addresses.into_iter().chain(["oracle://u:secret@db/s)(HOST=other", "oracle://u:secret@db/(s)", "oracle://u@db/s"]) {
             let error = of(Oracle::url(wrong)).map(drop).map_err(|e| format!("{e:?}"));
             assert!(error.is_err_and(|text| !text.contains("secret")), "{wrong}");

@@ -155,9 +155,7 @@ impl Dialect for OracleDialect {
         native_only(part, test)
             && match &test.target {
                 Target::Value => self.takes_condition(part, part.column(&test.field).map(|(_, column)| column), &test.condition),
-                Target::Length => {
-                    !matches!(&test.condition, Condition::In(members) | Condition::NotIn(members) if members.len() > MEMBERS)
-                }
+                Target::Length => !matches!(&test.condition, Condition::In(members) | Condition::NotIn(members) if members.len() > MEMBERS),
                 Target::Path(_) => false,
             }
     }

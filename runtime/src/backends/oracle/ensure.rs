@@ -17,8 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, Part};
 use crate::types::Value;
 
-const MANIFEST: &str =
-    "CREATE TABLE \"_hb_manifest\" (\"physical\" VARCHAR2(255 BYTE) NOT NULL PRIMARY KEY, \"manifest\" CLOB NOT NULL)";
+const MANIFEST: &str = "CREATE TABLE \"_hb_manifest\" (\"physical\" VARCHAR2(255 BYTE) NOT NULL PRIMARY KEY, \"manifest\" CLOB NOT NULL)";
 
 /// The row that who creates or drops holds: a name that no table has, as are the marks.
 const GUARD: &str = "the guard";

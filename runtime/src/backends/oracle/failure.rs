@@ -10,8 +10,27 @@ use crate::error::{Error, ErrorKind, Status};
 fn meaning(code: usize) -> Meaning {
     let (plain, shown, passing) = (Meaning::plain, Meaning::shown, Meaning::passing);
     match code {
-        28 | 1012 | 1033..=1035 | 1089..=1092 | 2396 | 2399 | 3113 | 3114 | 3135 | 12153 | 12170 | 12514 | 12521 | 12528 | 12537 | 12541 | 12543
-        | 12545 | 12547 | 12571 | 25401..=25409 => {
+        28
+        | 1012
+        | 1033..=1035
+        | 1089..=1092
+        | 2396
+        | 2399
+        | 3113
+        | 3114
+        | 3135
+        | 12153
+        | 12170
+        | 12514
+        | 12521
+        | 12528
+        | 12537
+        | 12541
+        | 12543
+        | 12545
+        | 12547
+        | 12571
+        | 25401..=25409 => {
             Meaning { lost: true, ..passing(ErrorKind::Unavailable, "the server ended the connection, or is starting or stopping") }
         }
         18 | 20 | 12516 | 12518..=12520 => {
@@ -31,7 +50,9 @@ fn meaning(code: usize) -> Meaning {
         1401 | 1426 | 1438 | 1461 | 1465 | 1722 | 1830..=1866 | 12_899 => {
             plain(ErrorKind::InvalidValue, "a value that the table's column does not take")
         }
-        1450 | 1467 | 1485 | 1489 | 1792 | 1793 | 1795 | 910 | 972 | 6502 => shown(ErrorKind::LimitExceeded, "a limit of the server was reached"),
+        1450 | 1467 | 1485 | 1489 | 1792 | 1793 | 1795 | 910 | 972 | 6502 => {
+            shown(ErrorKind::LimitExceeded, "a limit of the server was reached")
+        }
         1005 | 1017 | 1045 | 28_000..=28_002 => plain(ErrorKind::PermissionDenied, "the server refuses this user: check user and password"),
         1031 | 1950 | 41_900 => shown(ErrorKind::PermissionDenied, "the user lacks a permission: have it granted"),
         1456 | 16_000 => plain(ErrorKind::PermissionDenied, "the database is read-only"),
@@ -118,7 +139,9 @@ pub(super) fn error(cause: Client, phase: Phase) -> Error {
         Kind::InvalidOracleNumber(_) => Error::new(ErrorKind::InvalidValue, "a number that the server has no room for"),
         Kind::DeadConnection | Kind::NotConnected => Error::new(ErrorKind::Unavailable, "the connection to the server broke"),
         // Their texts may repeat what was being read.
-        _ if phase == Phase::Connect => Error::new(ErrorKind::Unavailable, "what answers is no Oracle server, or none that this client speaks to"),
+        _ if phase == Phase::Connect => {
+            Error::new(ErrorKind::Unavailable, "what answers is no Oracle server, or none that this client speaks to")
+        }
         _ => Error::new(ErrorKind::Unavailable, "the server's answer cannot be read"),
     };
     match phase {

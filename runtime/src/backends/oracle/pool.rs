@@ -141,7 +141,8 @@ fn refs(row: &[Box<dyn ToDbValue>]) -> Vec<&dyn ToDbValue> {
 
 /// Whether a statement gives rows.
 pub(super) fn is_query(text: &str) -> bool {
-    let word: String = text.trim_start_matches(|c: char| c.is_whitespace() || c == '(').chars().take_while(char::is_ascii_alphabetic).collect();
+    let word: String =
+        text.trim_start_matches(|c: char| c.is_whitespace() || c == '(').chars().take_while(char::is_ascii_alphabetic).collect();
     word.eq_ignore_ascii_case("select") || word.eq_ignore_ascii_case("with")
 }
 
@@ -187,7 +188,11 @@ impl ThreadSession {
         self.job(Phase::Read, |connection| Ok(connection.version()?)).await
     }
 
-    async fn job<T: Send + 'static>(&mut self, phase: Phase, job: impl FnOnce(&Connection) -> Result<T, Cause> + Send + 'static) -> Result<T> {
+    async fn job<T: Send + 'static>(
+        &mut self,
+        phase: Phase,
+        job: impl FnOnce(&Connection) -> Result<T, Cause> + Send + 'static,
+    ) -> Result<T> {
         if !std::mem::replace(&mut self.clean, false) {
             return Err(failure::gone(phase));
         }

@@ -74,7 +74,11 @@ impl super::Native for PgVector {
     type Handle<'w> = &'w sqlx::PgPool;
 
     fn handle(driver: &dyn Driver) -> Option<&sqlx::PgPool> {
-        driver.as_any().downcast_ref::<super::postgres::PostgresDriver>().filter(|driver| driver.description().kind == "pgvector").map(super::postgres::PostgresDriver::pool)
+        driver
+            .as_any()
+            .downcast_ref::<super::postgres::PostgresDriver>()
+            .filter(|driver| driver.description().kind == "pgvector")
+            .map(super::postgres::PostgresDriver::pool)
     }
 }
 

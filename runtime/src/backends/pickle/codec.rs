@@ -82,6 +82,5 @@ fn row(part: &Part, id: &str, pickle: &[u8]) -> Result<Row, (usize, String)> {
 }
 
 fn dump(plain: &Plain) -> Result<Vec<u8>> {
-    serde_pickle::to_vec(plain, SerOptions::new())
-        .map_err(|_| Error::new(ErrorKind::Internal, "a row could not be written as a pickle"))
+    serde_pickle::to_vec(plain, SerOptions::new()).map_err(|_| Error::new(ErrorKind::Internal, "a row could not be written as a pickle"))
 }

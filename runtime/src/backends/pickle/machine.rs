@@ -415,7 +415,9 @@ fn refusal(code: u8) -> String {
         b'S' | b'T' | b'U' => return "a byte string of Python 2: write it as text or bytes with Python 3".into(),
         other => return format!("0x{other:02x} is no pickle opcode"),
     };
-    format!("the pickle imports, calls or refers to something outside ({name}), which is never run: pickle plain data, bytes with protocol 3 or later")
+    format!(
+        "the pickle imports, calls or refers to something outside ({name}), which is never run: pickle plain data, bytes with protocol 3 or later"
+    )
 }
 
 #[cfg(test)]
@@ -473,13 +475,35 @@ mod tests {
         assert!(why(&[b"N".as_slice(), &doubling, b"."].concat()).contains("nested"));
         let long = [b"](X\x00\x00\x10\x00".as_slice(), &[b'x'; 1 << 20], b"q\x00", &b"h\x00".repeat(1 << 20), b"e."].concat();
         assert!(why(&long).contains("repeats itself"));
-        for bytes in [b"".as_slice(), b".", b"a.", b"K", b"X\xff\xff\xff\x7fabc.", b"\x8d\xff\xff\xff\xff\xff\xff\xff\xff.", b"h\x07.", b"(.", b"]0.",
-            b"K\x01(\x85.", b"t.", b"(K\x01d.", b"K\x01K\x02a.", b"}(K\x01K\x02u.", b"\xff", b"\x80\x09N.", b"Inine\n.", b"V\\ud800\n.",
-            b"\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x00\x01.", b"\x8a\x20."] {
+        for bytes in [
+            b"".as_slice(),
+            b".",
+            b"a.",
+            b"K",
+            b"X\xff\xff\xff\x7fabc.",
+            b"\x8d\xff\xff\xff\xff\xff\xff\xff\xff.",
+            b"h\x07.",
+            b"(.",
+            b"]0.",
+            b"K\x01(\x85.",
+            b"t.",
+            b"(K\x01d.",
+            b"K\x01K\x02a.",
+            b"}(K\x01K\x02u.",
+            b"\xff",
+            b"\x80\x09N.",
+            b"Inine\n.",
+            b"V\\ud800\n.",
+            b"\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x00\x01.",
+            b"\x8a\x20.",
+        ] {
             assert!(load(bytes).is_err(), "{bytes:?}: {}", why(bytes));
         }
         // Any prefix and any flipped byte of a good one: an error or a value, never a panic.
-        let good = serde_pickle::to_vec(&Plain::Map(vec![("a".into(), Plain::List(vec![Plain::Int(1), Plain::Text("x".into())]))]), SerOptions::new());
+        let good = serde_pickle::to_vec(
+            &Plain::Map(vec![("a".into(), Plain::List(vec![Plain::Int(1), Plain::Text("x".into())]))]),
+            SerOptions::new(),
+        );
         let good = good.unwrap_or_default();
         for at in 0..good.len() {
             assert!(load(&good[..at]).is_err());

@@ -211,7 +211,10 @@ impl Api {
         let mut made = false;
         loop {
             match self.describe(name).await? {
-                Some(index) if index.dimension.is_some_and(|d| d != length) || index.metric.as_deref().is_some_and(|m| m != metric_name(metric)) => {
+                Some(index)
+                    if index.dimension.is_some_and(|d| d != length)
+                        || index.metric.as_deref().is_some_and(|m| m != metric_name(metric)) =>
+                {
                     let why = "the index of this name has another length or metric: choose another prefix";
                     return Err(Error::new(ErrorKind::SchemaMismatch, why).with("index", name));
                 }

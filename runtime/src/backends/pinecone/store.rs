@@ -81,7 +81,8 @@ impl Namespaces {
         }
         let api = Api::new(&config)?;
         api.greet().await?;
-        let found = Found { engine: "Pinecone 2025-10".to_owned(), naming: Naming::PLAIN, most_ids: MOST_RECORDS, most_records: MOST_RECORDS };
+        let found =
+            Found { engine: "Pinecone 2025-10".to_owned(), naming: Naming::PLAIN, most_ids: MOST_RECORDS, most_records: MOST_RECORDS };
         let Pinecone { prefix, freshness, patience, doubt, .. } = config;
         Ok((Namespaces { api, prefix, freshness, patience, doubt }, found))
     }
@@ -157,7 +158,13 @@ impl Namespaces {
     }
 
     /// Hands out the records that satisfy a filter, page after page, until `each` has enough.
-    async fn pages(&self, space: &Space, filter: Option<&Json>, most: usize, mut each: impl FnMut(Vec<Vector>) -> Result<bool> + Send) -> Result<()> {
+    async fn pages(
+        &self,
+        space: &Space,
+        filter: Option<&Json>,
+        most: usize,
+        mut each: impl FnMut(Vec<Vector>) -> Result<bool> + Send,
+    ) -> Result<()> {
         let place = self.place(space);
         let filter = filter.cloned().unwrap_or_else(every);
         let mut limit = most.clamp(1, PAGE);
@@ -188,7 +195,10 @@ impl Namespaces {
                 None => return Ok(()),
                 // The same pages would come again, and those behind them never.
                 Some(token) if !tokens.insert(token.clone()) => {
-                    return Err(Error::new(ErrorKind::Backend, "Pinecone answered with a page that it had sent before: its pages have no end"));
+                    return Err(Error::new(
+                        ErrorKind::Backend,
+                        "Pinecone answered with a page that it had sent before: its pages have no end",
+                    ));
                 }
                 Some(_) => {}
             }
@@ -466,7 +476,9 @@ impl Store for Namespaces {
         if bytes <= LARGEST_METADATA {
             return Ok(());
         }
-        let why = format!("the row's values take {bytes} bytes: Pinecone keeps at most {LARGEST_METADATA} a row. Store long ones on another backend");
+        let why = format!(
+            "the row's values take {bytes} bytes: Pinecone keeps at most {LARGEST_METADATA} a row. Store long ones on another backend"
+        );
         Err(Error::new(ErrorKind::LimitExceeded, why))
     }
 

@@ -33,11 +33,7 @@ pub(super) fn bound(statement: &Statement) -> Vec<Parameter> {
 }
 
 /// A statement ready to run.
-pub(super) fn query(
-    text: &str,
-    parameters: &[Parameter],
-    persistent: bool,
-) -> Result<sqlx::query::Query<'static, Postgres, PgArguments>> {
+pub(super) fn query(text: &str, parameters: &[Parameter], persistent: bool) -> Result<sqlx::query::Query<'static, Postgres, PgArguments>> {
     let arguments = codec::arguments(parameters.iter().cloned())?;
     Ok(sqlx::query_with(audited(text.to_owned()), arguments).persistent(persistent))
 }

@@ -374,7 +374,8 @@ impl Dialect for PostgresDialect {
     }
 
     fn index(&self, part: &Part, columns: &[&Column], unique: bool) -> Option<Statement> {
-        let lists = columns.iter().any(|column| matches!(column.logical, LogicalType::List(_) | LogicalType::Json | LogicalType::Vector(_)));
+        let lists =
+            columns.iter().any(|column| matches!(column.logical, LogicalType::List(_) | LogicalType::Json | LogicalType::Vector(_)));
         // Short columns are unique by a constraint: see `unique_constraint`.
         if lists && (unique || columns.len() > 1) || unique && !columns.iter().any(|column| is_long(column)) {
             return None;

@@ -8,7 +8,8 @@ use crate::backends::network::Pages;
 use crate::backends::network::failure::{Phase, caught};
 use crate::backends::sql::{Dialect, LookUpTexts, aggregate, estimate, select};
 use crate::driver::{
-    Aggregate, Description, Driver, Ensured, Group, NearQuery, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply, SearchCosts, SubQuery, WriteBatch, WriteReport,
+    Aggregate, Description, Driver, Ensured, Group, NearQuery, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply, SearchCosts,
+    SubQuery, WriteBatch, WriteReport,
 };
 use crate::error::Result;
 use crate::filter::Filter;
@@ -90,11 +91,8 @@ impl Driver for PostgresDriver {
     fn plan(&self, part: &Part, wanted: &SubQuery) -> Pushdown {
         let mut plan = select::plan(&self.core.dialect, part, wanted);
         if plan.near && wanted.near.is_some() {
-            let how = if vectors::serves(part, wanted) {
-                " -- by the vector index; exact where that finds fewer than k"
-            } else {
-                " -- exact"
-            };
+            let how =
+                if vectors::serves(part, wanted) { " -- by the vector index; exact where that finds fewer than k" } else { " -- exact" };
             plan.text.push_str(how);
         }
         plan

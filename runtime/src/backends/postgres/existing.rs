@@ -109,7 +109,7 @@ fn of_type(name: String, shown: String, base: &str, modifier: i64) -> FoundColum
         "numeric" if modifier < 4 => vec![ANY_DECIMAL],
         "numeric" => {
             // Eleven bits of scale, which may be negative, beneath the precision.
-            let (precision, scale) = ((modifier - 4) >> 16, ((modifier - 4) & 0x7ff) ^ 1024) ;
+            let (precision, scale) = ((modifier - 4) >> 16, ((modifier - 4) & 0x7ff) ^ 1024);
             let scale = scale - 1024;
             let (precision, scale) = if scale < 0 { (precision, 0) } else { (precision, scale) };
             exact = ((modifier - 4) & 0x7ff) < 1024;

@@ -71,10 +71,16 @@ fn reads(logical: &LogicalType, there: &str) -> Option<bool> {
     let texts = ["TEXT", "VARCHAR", "CHAR", "NAME"];
     let own = Some(false);
     match (logical, there) {
-        (LogicalType::Id | LogicalType::Ref(_) | LogicalType::Text { .. } | LogicalType::Category(_), there) if texts.contains(&there) => own,
-        (LogicalType::Bool, "BOOL") | (LogicalType::Int { .. }, "INT2" | "INT4" | "INT8") | (LogicalType::Float, "FLOAT4" | "FLOAT8") => own,
+        (LogicalType::Id | LogicalType::Ref(_) | LogicalType::Text { .. } | LogicalType::Category(_), there) if texts.contains(&there) => {
+            own
+        }
+        (LogicalType::Bool, "BOOL") | (LogicalType::Int { .. }, "INT2" | "INT4" | "INT8") | (LogicalType::Float, "FLOAT4" | "FLOAT8") => {
+            own
+        }
         (LogicalType::Decimal { .. }, "NUMERIC") | (LogicalType::Bytes, "BYTEA") | (LogicalType::Uuid, "UUID") => own,
-        (LogicalType::Json, "JSON" | "JSONB") | (LogicalType::Duration | LogicalType::Timestamp, "INT8") | (LogicalType::Date, "INT4") => own,
+        (LogicalType::Json, "JSON" | "JSONB") | (LogicalType::Duration | LogicalType::Timestamp, "INT8") | (LogicalType::Date, "INT4") => {
+            own
+        }
         (LogicalType::Timestamp, "TIMESTAMPTZ" | "TIMESTAMP") | (LogicalType::Date, "DATE") => Some(true),
         (LogicalType::Vector(_), "vector" | "FLOAT4[]") => own,
         (LogicalType::List(item), there) => reads(item, there.strip_suffix("[]")?),

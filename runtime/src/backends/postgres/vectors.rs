@@ -109,7 +109,8 @@ pub(super) fn order(sql: &mut Sql<'_>, term: &Term<'_>, near: &NearQuery) -> Res
 pub(super) fn check_index(part: &Part, column: &Column, name: &str, there: (&str, &str, &str)) -> Result<()> {
     let (Some(Index { parameters, .. }), Some(method)) = (column.index, method(column)) else { return Ok(()) };
     let (found, class, options) = there;
-    let mut asked: Vec<String> = parameters.iter().filter(|(name, _)| *name != "half").map(|(name, value)| format!("{name}={value}")).collect();
+    let mut asked: Vec<String> =
+        parameters.iter().filter(|(name, _)| *name != "half").map(|(name, value)| format!("{name}={value}")).collect();
     let mut stored: Vec<&str> = options.split(' ').filter(|option| !option.is_empty()).collect();
     asked.sort_unstable();
     stored.sort_unstable();

@@ -214,7 +214,13 @@ fn patch(sql: &mut Sql<'_>, part: &Part, columns: &[Carried], expected: bool) {
 }
 
 fn delete(sql: &mut Sql<'_>, part: &Part) {
-    sql.push("DELETE FROM ").table(part).push(" AS t WHERE t.").name(part.id_column()).push(" = ANY($1::").push(key_array(part.key().kind).1).push(")");
+    sql.push("DELETE FROM ")
+        .table(part)
+        .push(" AS t WHERE t.")
+        .name(part.id_column())
+        .push(" = ANY($1::")
+        .push(key_array(part.key().kind).1)
+        .push(")");
     if !part.is_mapped() {
         sql.push(" AND t.").name(VERSION_COLUMN).push(" < $2::bigint");
     }

@@ -53,11 +53,7 @@ impl Pool {
         self.with_opened(reader, run)
     }
 
-    fn with_opened<R>(
-        &self,
-        mut reader: MutexGuard<'_, Option<Connection>>,
-        run: impl FnOnce(&Connection) -> Result<R>,
-    ) -> Result<R> {
+    fn with_opened<R>(&self, mut reader: MutexGuard<'_, Option<Connection>>, run: impl FnOnce(&Connection) -> Result<R>) -> Result<R> {
         match &mut *reader {
             Some(connection) => run(connection),
             empty => run(empty.insert(connect(&self.config, true)?)),

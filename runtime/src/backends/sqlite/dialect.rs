@@ -219,8 +219,13 @@ impl Dialect for SqliteDialect {
     }
 
     fn path_test(&self, sql: &mut Sql<'_>, term: &Term<'_>, path: &[Segment], condition: &Condition) -> Result<()> {
-        let test = path_text(path, condition)
-            .map_err(|e| Error::new(ErrorKind::InvalidQuery, "a JSON path is compared with something that JSON has not, such as a float that is not finite").caused_by(e))?;
+        let test = path_text(path, condition).map_err(|e| {
+            Error::new(
+                ErrorKind::InvalidQuery,
+                "a JSON path is compared with something that JSON has not, such as a float that is not finite",
+            )
+            .caused_by(e)
+        })?;
         sql.push("hb_path(");
         term.write_column(sql);
         sql.push(", ").bind(Value::Text(test)).push(")");

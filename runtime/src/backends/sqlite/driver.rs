@@ -2,13 +2,14 @@ use std::sync::Arc;
 
 use super::connection::Pool;
 use super::dialect::SQL;
-use super::stream::Stream;
 use super::lookups::{self, LookUps};
+use super::stream::Stream;
 use super::{Sqlite, ensure, failure, raw, read, write};
 use crate::backends::embedded::blocking;
 use crate::backends::sql::{LookUpTexts, aggregate, estimate, select};
 use crate::driver::{
-    Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply, SubQuery, WriteBatch, WriteReport,
+    Aggregate, Description, Driver, Ensured, Group, Page, PageStream, Pushdown, RawAnswer, RawStatement, Reply, SubQuery, WriteBatch,
+    WriteReport,
 };
 use crate::error::Result;
 use crate::filter::Filter;

@@ -80,9 +80,7 @@ pub(super) fn run(connection: &Connection, part: &Part) -> Result<Ensured> {
 
 fn create_children(connection: &Connection, part: &Part, column: &Column) -> Result<()> {
     match Child::of(part, column) {
-        Some(Child::Items) => {
-            ddl::create_side_table(&SQL, part, column).iter().try_for_each(|statement| execute(connection, statement))
-        }
+        Some(Child::Items) => ddl::create_side_table(&SQL, part, column).iter().try_for_each(|statement| execute(connection, statement)),
         Some(Child::Words) => words::create(connection, part, column).map_err(failure::error),
         Some(Child::Vectors) => vectors::create(connection, part, column).map_err(failure::error),
         None => Ok(()),

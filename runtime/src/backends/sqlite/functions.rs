@@ -25,8 +25,7 @@ use crate::error::Error;
 use crate::filter::{compile_like, compile_regex};
 use crate::types::{Json, Metric, Uuid, json_equal, lower_simple};
 
-const FLAGS: FunctionFlags =
-    FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_DETERMINISTIC).union(FunctionFlags::SQLITE_INNOCUOUS);
+const FLAGS: FunctionFlags = FunctionFlags::SQLITE_UTF8.union(FunctionFlags::SQLITE_DETERMINISTIC).union(FunctionFlags::SQLITE_INNOCUOUS);
 
 /// The text of the error when a sum leaves 64 bits.
 pub(super) const OVERFLOW: &str = "integer overflow";

@@ -122,10 +122,7 @@ pub(super) fn groups(connection: &Connection, part: &Part, query: &Aggregate) ->
 
 fn sum_error(cause: rusqlite::Error) -> Error {
     match &cause {
-        rusqlite::Error::SqliteFailure(_, Some(message)) if message.contains(functions::OVERFLOW) => {
-            sum_overflow()
-        }
+        rusqlite::Error::SqliteFailure(_, Some(message)) if message.contains(functions::OVERFLOW) => sum_overflow(),
         _ => failure::error(cause),
     }
 }
-

@@ -8,8 +8,8 @@ use super::dialect::SQL;
 use super::{codec, failure, vectors, words};
 use crate::backends::sql::{Dialect, ddl, write};
 use crate::capability::Placement;
-use crate::driver::{WriteBatch, WriteMode, WriteReport};
 use crate::driver::no_key;
+use crate::driver::{WriteBatch, WriteMode, WriteReport};
 use crate::error::{ErrorKind, Result};
 use crate::schema::{Column, Part};
 use crate::types::{Id, Value};
@@ -49,7 +49,8 @@ fn rows(connection: &Connection, part: &Part, batch: &WriteBatch) -> Result<Writ
     let expected = !batch.expected.is_empty();
     let dialect = &SQL;
     // Positions among the batch's columns of those that lie in the row.
-    let here: Vec<usize> = (0..batch.columns.len()).filter(|&i| !part.columns.get(batch.columns[i]).is_some_and(|c| SQL.lies_apart(part, c))).collect();
+    let here: Vec<usize> =
+        (0..batch.columns.len()).filter(|&i| !part.columns.get(batch.columns[i]).is_some_and(|c| SQL.lies_apart(part, c))).collect();
     let columns: Vec<usize> = here.iter().map(|&i| batch.columns[i]).collect();
     let text = match batch.mode {
         WriteMode::Insert => write::insert(dialect, part, &columns, 1)?,
@@ -74,7 +75,8 @@ fn rows(connection: &Connection, part: &Part, batch: &WriteBatch) -> Result<Writ
             }
         };
         let changed = loop {
-            let changed = one(&mut statement, batch, row, &key, &here, guarded).or_else(|e| refused(connection, part, batch.mode, id, e))?;
+            let changed =
+                one(&mut statement, batch, row, &key, &here, guarded).or_else(|e| refused(connection, part, batch.mode, id, e))?;
             if changed > 0 {
                 break true;
             }
@@ -248,10 +250,10 @@ impl<'c> ChildWriter<'c> {
             ChildWriter::Vectors { clear, put } => match value {
                 Some(vector) if !vector.is_null() => {
                     put.execute((id, codec::to_sql(vector)))?;
-                },
+                }
                 _ => {
                     clear.execute([id])?;
-                },
+                }
             },
         }
         Ok(())

@@ -68,9 +68,7 @@ pub(super) fn stored(value: Value) -> Value {
         Value::Bytes(bytes) => Value::Text(STANDARD.encode(bytes)),
         Value::Json(json) => Value::Text(json.to_string()),
         Value::List(items) => Value::Text(list::text(&items)),
-        Value::Vector(numbers) => {
-            Value::Text(STANDARD.encode(numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>()))
-        }
+        Value::Vector(numbers) => Value::Text(STANDARD.encode(numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>())),
         other => other,
     }
 }

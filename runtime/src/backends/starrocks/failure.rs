@@ -17,9 +17,11 @@ fn told(message: &str) -> Option<(ErrorKind, &'static str, Status)> {
         () if has(&["memory of process exceed limit", "memory exceed limit", "mem usage has exceed", "memory limit"]) => {
             (ErrorKind::LimitExceeded, "the server has no memory for the statement now", Temporary)
         }
-        () if has(&["too many versions", "too many tablet versions"]) => {
-            (ErrorKind::LimitExceeded, "the table has too many versions that are not yet merged: write larger batches, less often", Temporary)
-        }
+        () if has(&["too many versions", "too many tablet versions"]) => (
+            ErrorKind::LimitExceeded,
+            "the table has too many versions that are not yet merged: write larger batches, less often",
+            Temporary,
+        ),
         () if has(&["backend node not found", "no alive backend", "compute node not found", "not alive", "no queryable replica"]) => {
             (ErrorKind::Unavailable, "the cluster lost a node that it needs", Temporary)
         }

@@ -28,7 +28,9 @@ pub(super) fn write(value: &Value, text: &mut String) {
             bytes.iter().for_each(|byte| plain(format_args!("{byte:02X}"), text));
             text.push('\'');
         }
-        Value::Timestamp(moment) => plain(format_args!("CAST('{}' AS DATETIME)", moment.to_string().trim_end_matches('Z').replace('T', " ")), text),
+        Value::Timestamp(moment) => {
+            plain(format_args!("CAST('{}' AS DATETIME)", moment.to_string().trim_end_matches('Z').replace('T', " ")), text)
+        }
         Value::Date(day) => plain(format_args!("CAST('{day}' AS DATE)"), text),
         Value::Uuid(uuid) => plain(format_args!("'{}'", uuid.hyphenated()), text),
         Value::Json(json) => self::text(&json.to_string(), text),
@@ -130,8 +132,32 @@ mod tests {
     #[test]
     fn no_text_leaves_its_quotes() {
         let hostile = [
-            "", "'", "''", "\\", "\\'", "\\\\'", "'; DROP TABLE rows; --", "\0", "a\0'b", "\n'\r\n", "\\0", "\\%", "\\_", "\\n", "\u{2028}'",
-            "\u{feff}", "\u{10ffff}", "/* ' */", "-- '", "${x}", "?", "`", "\"", "\u{1f600}\\'\t", "\u{1a}", "\\Z",
+            "",
+            "'",
+            "''",
+            "\\",
+            "\\'",
+            "\\\\'",
+            "'; DROP TABLE rows; --",
+            "\0",
+            "a\0'b",
+            "\n'\r\n",
+            "\\0",
+            "\\%",
+            "\\_",
+            "\\n",
+            "\u{2028}'",
+            "\u{feff}",
+            "\u{10ffff}",
+            "/* ' */",
+            "-- '",
+            "${x}",
+            "?",
+            "`",
+            "\"",
+            "\u{1f600}\\'\t",
+            "\u{1a}",
+            "\\Z",
         ];
         for first in hostile {
             for second in hostile {

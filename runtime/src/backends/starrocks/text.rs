@@ -81,7 +81,9 @@ pub(super) fn test(sql: &mut Sql<'_>, term: &Term<'_>, test: TextTest<'_>) -> Re
         TextTest::EndsWith(suffix) => ends(sql, term, suffix)?,
         TextTest::Like(pattern) => like(sql, term, pattern)?,
         // The table does not list them.
-        TextTest::IContains(_) | TextTest::ILike(_) | TextTest::Regex(_) => return Err(unsupported("starrocks", "this test of a text", term)),
+        TextTest::IContains(_) | TextTest::ILike(_) | TextTest::Regex(_) => {
+            return Err(unsupported("starrocks", "this test of a text", term));
+        }
     }
     sql.push(")");
     Ok(())

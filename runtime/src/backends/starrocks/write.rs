@@ -207,7 +207,9 @@ impl<'a> Writing<'a> {
             }
             sql.push(") VALUES ").push_type(&tuples[piece.clone()].join(", "));
             let outcome = self.core.run(&sql.finish()).await;
-            self.settled(outcome.map(drop), &rows[piece.clone()], report, SETTLE).await.map_err(|error| self.broken_off(error, piece.start))?;
+            self.settled(outcome.map(drop), &rows[piece.clone()], report, SETTLE)
+                .await
+                .map_err(|error| self.broken_off(error, piece.start))?;
         }
         Ok(())
     }
@@ -330,14 +332,17 @@ impl<'a> Writing<'a> {
         let sizes: Vec<usize> = rows.iter().map(|&row| self.tuple(row).len() + 64 * (self.given.len() + 1)).collect();
         for piece in rows::pieces(&sizes, self.core.packet / 2, if apart { 1 } else { TOLD_APART }) {
             let outcome = self.core.run(&self.update(&rows[piece.clone()])?).await;
-            self.settled(outcome.map(drop), &rows[piece.clone()], report, SETTLE).await.map_err(|error| self.broken_off(error, piece.start))?;
+            self.settled(outcome.map(drop), &rows[piece.clone()], report, SETTLE)
+                .await
+                .map_err(|error| self.broken_off(error, piece.start))?;
         }
         Ok(())
     }
 
     /// The columns of a load that leaves others as they are.
     fn written_columns(&self) -> String {
-        let names = [KEY_COLUMN, self.part.id_column(), VERSION_COLUMN].into_iter().chain(self.given.iter().map(|given| given.name.as_str()));
+        let names =
+            [KEY_COLUMN, self.part.id_column(), VERSION_COLUMN].into_iter().chain(self.given.iter().map(|given| given.name.as_str()));
         let mut text = String::new();
         for (i, name) in names.enumerate() {
             text.push_str(if i > 0 { "," } else { "" });

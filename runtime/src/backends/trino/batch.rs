@@ -49,7 +49,8 @@ impl Rows {
         let mut columns = Vec::with_capacity(batch.columns.len());
         let mut shadows = Vec::new();
         for &position in &batch.columns {
-            let column = part.columns.get(position).ok_or_else(|| Error::new(ErrorKind::Internal, "a column position outside of the part"))?;
+            let column =
+                part.columns.get(position).ok_or_else(|| Error::new(ErrorKind::Internal, "a column position outside of the part"))?;
             columns.push(Carried {
                 physical: column.physical.clone(),
                 logical: column.logical,

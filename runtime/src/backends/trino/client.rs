@@ -94,11 +94,12 @@ impl Running {
     /// Posts a statement. It runs when its first page is asked for: posting it twice by accident does no harm.
     pub(super) async fn start(http: &HttpClient, text: &str, intent: Intent, deadline: Instant) -> Result<Running, Failed> {
         if text.encode_utf16().count() > LONGEST {
-            let why = format!("a statement of more than {LONGEST} characters, which is the most that Trino takes: ask for or write less at once");
+            let why =
+                format!("a statement of more than {LONGEST} characters, which is the most that Trino takes: ask for or write less at once");
             return Err(Error::new(ErrorKind::LimitExceeded, why).into());
         }
-        let request = Request::new(Method::POST, "v1/statement", Safety::Repeatable)
-            .with_body("text/plain; charset=utf-8", text.as_bytes().to_vec());
+        let request =
+            Request::new(Method::POST, "v1/statement", Safety::Repeatable).with_body("text/plain; charset=utf-8", text.as_bytes().to_vec());
         let answer = http.send(&request, deadline).await?;
         let mut running =
             Running { http: http.clone(), next: None, intent, id: String::new(), columns: Vec::new(), changed: None, first: None };
@@ -150,9 +151,11 @@ impl Running {
         }
         self.next = match envelope.next_uri {
             None => None,
-            Some(address) => Some(self.http.path_of(&address).ok_or_else(|| {
-                self.lost(Error::new(ErrorKind::Backend, "Trino gave an address for the next page that is none"))
-            })?),
+            Some(address) => Some(
+                self.http
+                    .path_of(&address)
+                    .ok_or_else(|| self.lost(Error::new(ErrorKind::Backend, "Trino gave an address for the next page that is none")))?,
+            ),
         };
         if let Some(problem) = envelope.error {
             self.next = None;

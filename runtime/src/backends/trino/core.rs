@@ -120,4 +120,3 @@ fn group(part: &Part, query: &Aggregate, mut row: Vec<Json>) -> Result<Group> {
     });
     Ok(Group { keys: keys.collect::<Result<_>>()?, measures: measures.collect::<Result<_>>()? })
 }
-

@@ -117,9 +117,8 @@ fn timestamp(text: &str) -> Result<Timestamp> {
     let clock = parts.next().ok_or_else(|| corrupt(OTHER_TYPE))?;
     let offset = match parts.next() {
         None | Some("UTC" | "Z") => 0,
-        Some(zone) => offset(zone).ok_or_else(|| {
-            corrupt("a time with a named zone is stored: give HeavenBase a view that says `AT TIME ZONE 'UTC'`")
-        })?,
+        Some(zone) => offset(zone)
+            .ok_or_else(|| corrupt("a time with a named zone is stored: give HeavenBase a view that says `AT TIME ZONE 'UTC'`"))?,
     };
     let (clock, fraction) = clock.split_once('.').unwrap_or((clock, ""));
     let mut numbers = clock.splitn(3, ':').map(|part| part.parse::<i64>().ok());

@@ -1,6 +1,5 @@
 use std::borrow::Cow;
 
-
 use super::{batch, literal, pattern};
 use crate::backends::sql::pattern::{like, like_literal};
 use crate::backends::sql::shadow::{Shadow, digest};

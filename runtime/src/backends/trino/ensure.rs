@@ -74,10 +74,7 @@ async fn find(core: &Core, part: &Part, deadline: Instant) -> Result<Found> {
 
 /// Whether the data files can have a Bloom filter of a column.
 fn has_filter(logical: &LogicalType) -> bool {
-    matches!(
-        logical,
-        LogicalType::Id | LogicalType::Ref(_) | LogicalType::Text { .. } | LogicalType::Category(_) | LogicalType::Int { .. }
-    )
+    matches!(logical, LogicalType::Id | LogicalType::Ref(_) | LogicalType::Text { .. } | LogicalType::Category(_) | LogicalType::Int { .. })
 }
 
 /// The columns whose index is a Bloom filter.
@@ -207,7 +204,9 @@ async fn mapped(core: &Core, part: &Part, deadline: Instant) -> Result<Ensured> 
         let (_, kind, nullable) = there.ok_or_else(|| refuse(format!("the table `{}` has no column `{name}`", part.table)))?;
         if !existing::holds(kind, logical, part.entity.read_only) {
             let wanted = core.dialect.type_of(logical);
-            let why = format!("the column `{name}` is of type {kind}, the entity says {logical}, which is {wanted}: change the field, or map a view that casts");
+            let why = format!(
+                "the column `{name}` is of type {kind}, the entity says {logical}, which is {wanted}: change the field, or map a view that casts"
+            );
             return Err(refuse(why));
         }
         Ok(*nullable)

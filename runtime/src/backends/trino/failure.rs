@@ -43,8 +43,17 @@ fn meaning(problem: &Problem, intent: Intent) -> (ErrorKind, &'static str, Statu
     use Status::{Permanent, Temporary, Unknown};
     match problem.name.as_str() {
         "PERMISSION_DENIED" => return (K::PermissionDenied, "Trino refuses this to the user", Permanent),
-        "TABLE_NOT_FOUND" | "COLUMN_NOT_FOUND" | "SCHEMA_NOT_FOUND" | "CATALOG_NOT_FOUND" | "MISSING_CATALOG_NAME" | "MISSING_SCHEMA_NAME" => {
-            return (K::SchemaMismatch, "a table or column is not there: it was dropped or changed outside, or was never registered", Permanent);
+        "TABLE_NOT_FOUND"
+        | "COLUMN_NOT_FOUND"
+        | "SCHEMA_NOT_FOUND"
+        | "CATALOG_NOT_FOUND"
+        | "MISSING_CATALOG_NAME"
+        | "MISSING_SCHEMA_NAME" => {
+            return (
+                K::SchemaMismatch,
+                "a table or column is not there: it was dropped or changed outside, or was never registered",
+                Permanent,
+            );
         }
         "NOT_SUPPORTED" | "INCOMPATIBLE_CLIENT" => {
             return (K::Unsupported, "the catalog's connector, or this way of speaking to Trino, cannot do this", Permanent);
@@ -67,10 +76,15 @@ fn meaning(problem: &Problem, intent: Intent) -> (ErrorKind, &'static str, Statu
         "EXTERNAL" if intent == Intent::Writes => (K::Backend, "what lies behind the catalog failed", Unknown),
         "EXTERNAL" => (K::Backend, "what lies behind the catalog failed", Temporary),
         _ => match problem.name.as_str() {
-            "SERVER_SHUTTING_DOWN" | "SERVER_STARTING_UP" | "NO_NODES_AVAILABLE" | "REMOTE_TASK_ERROR" | "REMOTE_HOST_GONE"
-            | "PAGE_TRANSPORT_ERROR" | "PAGE_TRANSPORT_TIMEOUT" | "REMOTE_TASK_MISMATCH" | "TOO_MANY_REQUESTS_FAILED" => {
-                (K::Unavailable, "the cluster lost a node while it worked", Temporary)
-            }
+            "SERVER_SHUTTING_DOWN"
+            | "SERVER_STARTING_UP"
+            | "NO_NODES_AVAILABLE"
+            | "REMOTE_TASK_ERROR"
+            | "REMOTE_HOST_GONE"
+            | "PAGE_TRANSPORT_ERROR"
+            | "PAGE_TRANSPORT_TIMEOUT"
+            | "REMOTE_TASK_MISMATCH"
+            | "TOO_MANY_REQUESTS_FAILED" => (K::Unavailable, "the cluster lost a node while it worked", Temporary),
             _ => (K::Backend, "Trino failed", if intent == Intent::Writes { Unknown } else { Permanent }),
         },
     }

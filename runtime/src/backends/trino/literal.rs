@@ -100,14 +100,7 @@ pub(super) fn date(day: Date) -> String {
 pub(super) fn timestamp(moment: Timestamp) -> String {
     let micros = moment.as_micros().rem_euclid(86_400_000_000);
     let seconds = micros / 1_000_000;
-    format!(
-        "{} {:02}:{:02}:{:02}.{:06}",
-        date(Date::of(moment)),
-        seconds / 3_600,
-        seconds / 60 % 60,
-        seconds % 60,
-        micros % 1_000_000
-    )
+    format!("{} {:02}:{:02}:{:02}.{:06}", date(Date::of(moment)), seconds / 3_600, seconds / 60 % 60, seconds % 60, micros % 1_000_000)
 }
 
 #[cfg(test)]
@@ -155,8 +148,29 @@ mod tests {
     #[test]
     fn no_text_leaves_its_quotes() {
         let hostile = [
-            "", "'", "''", "\\", "\\'", "'; DROP TABLE rows; --", "\0", "a\0'b", "\n'\r\n", "U&'x'", "\\+01F600", "\\\\+01F600'", "\u{2028}'",
-            "\u{feff}", "\u{10ffff}", "\u{ffff}", "/* ' */", "-- '", "${x}", "?", "\u{202e}'", "'\u{7f}\\", "\u{1f600}\\'\t",
+            "",
+            "'",
+            "''",
+            "\\",
+            "\\'",
+            "'; DROP TABLE rows; --",
+            "\0",
+            "a\0'b",
+            "\n'\r\n",
+            "U&'x'",
+            "\\+01F600",
+            "\\\\+01F600'",
+            "\u{2028}'",
+            "\u{feff}",
+            "\u{10ffff}",
+            "\u{ffff}",
+            "/* ' */",
+            "-- '",
+            "${x}",
+            "?",
+            "\u{202e}'",
+            "'\u{7f}\\",
+            "\u{1f600}\\'\t",
         ];
         for first in hostile {
             for second in hostile {

@@ -124,7 +124,9 @@ mod tests {
     fn a_column_is_read_as_what_it_is() {
         assert!(reads("array(varchar(5))", &LogicalType::List(&LogicalType::TEXT)));
         assert!(reads("timestamp(3) with time zone", &LogicalType::Timestamp));
-        for (kind, logical) in [("varchar", LogicalType::INT), ("time(3)", LogicalType::Timestamp), ("map(varchar,bigint)", LogicalType::Json)] {
+        for (kind, logical) in
+            [("varchar", LogicalType::INT), ("time(3)", LogicalType::Timestamp), ("map(varchar,bigint)", LogicalType::Json)]
+        {
             assert!(!reads(kind, &logical), "{kind}");
         }
     }

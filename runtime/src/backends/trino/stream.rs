@@ -74,8 +74,7 @@ impl Stream {
         let running = match &mut self.running {
             Some(running) => running,
             none => {
-                let statement =
-                    select::select(&self.core.dialect, &self.part, &self.query, self.after.as_ref(), self.left, self.offset)?;
+                let statement = select::select(&self.core.dialect, &self.part, &self.query, self.after.as_ref(), self.left, self.offset)?;
                 none.insert(Running::start(&self.core.http, &statement.text, Intent::Reads, deadline).await?)
             }
         };

@@ -144,7 +144,14 @@ fn a_part_evolves_by_new_fields_and_nothing_else() {
     assert_eq!(now(driver.ensure(&first)).unwrap(), Ensured { created: true, ..Ensured::default() });
     assert_eq!(now(driver.ensure(&first)).unwrap(), Ensured::default());
     let title = Value::Text("old".into());
-    let row = WriteBatch { mode: WriteMode::Insert, version: 1, ids: vec!["a".into()], columns: vec![0], values: vec![title.clone()], expected: vec![] };
+    let row = WriteBatch {
+        mode: WriteMode::Insert,
+        version: 1,
+        ids: vec!["a".into()],
+        columns: vec![0],
+        values: vec![title.clone()],
+        expected: vec![],
+    };
     now(driver.write(&first, Arc::new(row))).unwrap();
 
     let grown = with(vec![
@@ -159,7 +166,9 @@ fn a_part_evolves_by_new_fields_and_nothing_else() {
     let page = now(driver.fetch_one(&grown, &"a".into(), &[0, 1, 2, 3, 4])).unwrap();
     assert_eq!(page.values, [title, Value::Null, Value::Float(-0.0), Value::Text("Brand new".into()), texts(&["x", "y"])]);
     use crate::filter::{Condition, Test};
-    let filtered = |field: &'static str, condition| ids(&driver, &grown, SubQuery { filter: Test::new(field, condition).into(), ..SubQuery::default() });
+    let filtered = |field: &'static str, condition| {
+        ids(&driver, &grown, SubQuery { filter: Test::new(field, condition).into(), ..SubQuery::default() })
+    };
     assert_eq!(filtered("body", Condition::Matches("NEW".into())), ["a"]);
     assert_eq!(filtered("tags", Condition::Has(Value::Text("y".into()))), ["a"]);
 
@@ -192,13 +201,16 @@ fn a_part_evolves_by_new_fields_and_nothing_else() {
 fn a_mapped_table_is_read_and_written_and_left_as_it_is() {
     let driver = memory();
     driver
-        .with_connection(|c| c.execute_batch("CREATE TABLE people (name TEXT, id VARCHAR NOT NULL PRIMARY KEY, age INT); INSERT INTO people VALUES ('Ann', 'a', 30)"))
+        .with_connection(|c| {
+            c.execute_batch(
+                "CREATE TABLE people (name TEXT, id VARCHAR NOT NULL PRIMARY KEY, age INT); INSERT INTO people VALUES ('Ann', 'a', 30)",
+            )
+        })
         .unwrap();
-    let schema: &'static EntitySchema =
-        Box::leak(Box::new(EntitySchema {
-            existing: Some(ExistingTable { key: "id", ..ExistingTable::at(&["people"]) }),
-            ..EntitySchema::new("person", &[])
-        }));
+    let schema: &'static EntitySchema = Box::leak(Box::new(EntitySchema {
+        existing: Some(ExistingTable { key: "id", ..ExistingTable::at(&["people"]) }),
+        ..EntitySchema::new("person", &[])
+    }));
     let age = column("age", LogicalType::INT, Placement::InlineColumn);
     let part = Arc::new(Part { entity: schema, table: "people".into(), ..(*part_of("person", vec![age])).clone() });
     assert_eq!(now(driver.ensure(&part)).unwrap(), Ensured::default());

@@ -113,8 +113,25 @@ fn samples(logical: &LogicalType) -> Vec<Value> {
             ["-12.5", "-12", "0", "0.05", "1.5", "100"].map(|n| Value::Decimal(Decimal::from_str(n).unwrap())).to_vec()
         }
         LogicalType::Text { .. } => [
-            "", "a", "A", "ab", "abc", "100%", "under_score", "back\\slash", "quote'\"`;--", "nul\0byte", "line\nbreak", "Straße ÄÖÜ", "İstanbul",
-            "the quick can't stop", "quick the", "can t 3.14", "\u{10ffff}", "é", "z",
+            "",
+            "a",
+            "A",
+            "ab",
+            "abc",
+            "100%",
+            "under_score",
+            "back\\slash",
+            "quote'\"`;--",
+            "nul\0byte",
+            "line\nbreak",
+            "Straße ÄÖÜ",
+            "İstanbul",
+            "the quick can't stop",
+            "quick the",
+            "can t 3.14",
+            "\u{10ffff}",
+            "é",
+            "z",
         ]
         .map(text)
         .to_vec(),
@@ -125,18 +142,32 @@ fn samples(logical: &LogicalType) -> Vec<Value> {
         LogicalType::Uuid => [0, 1, u128::MAX].map(|n| Value::Uuid(Uuid::from_u128(n))).to_vec(),
         LogicalType::Category(names) => names.iter().map(|n| text(n)).collect(),
         LogicalType::Json => [
-            "null", "true", "1", "1.0", "\"1\"", "18446744073709551615", "9007199254740993", "[]", "{}", "[1, 2]", "{\"a\": 1}",
-            "{\"a\": 1.0, \"b\": {\"c\": \"x%\"}}", "{\"a\": \"1\"}", "{\"a\": true, \"b\": null}", "{\"a\": [5, {\"c\": 2}], \"a'\\\"b\": 3}", "{\"a\": \"nul\\u0000\"}",
+            "null",
+            "true",
+            "1",
+            "1.0",
+            "\"1\"",
+            "18446744073709551615",
+            "9007199254740993",
+            "[]",
+            "{}",
+            "[1, 2]",
+            "{\"a\": 1}",
+            "{\"a\": 1.0, \"b\": {\"c\": \"x%\"}}",
+            "{\"a\": \"1\"}",
+            "{\"a\": true, \"b\": null}",
+            "{\"a\": [5, {\"c\": 2}], \"a'\\\"b\": 3}",
+            "{\"a\": \"nul\\u0000\"}",
         ]
         .map(json)
         .to_vec(),
         LogicalType::List(LogicalType::Float) => vec![floats(&[]), floats(&[0.0]), floats(&[-0.0, 1.5]), floats(&[0.1, 0.1])],
-        LogicalType::List(_) => vec![texts(&[]), texts(&["a"]), texts(&["a", "b", "a"]), texts(&["A", "", "nul\0", "quote'\""]), texts(&["b"])],
-        LogicalType::Vector(_) => vec![
-            Value::Vector([1.0, 0.0, 0.0].into()),
-            Value::Vector([0.5, -0.5, 0.25].into()),
-            Value::Vector([1.0, 0.0, 0.0].into()),
-        ],
+        LogicalType::List(_) => {
+            vec![texts(&[]), texts(&["a"]), texts(&["a", "b", "a"]), texts(&["A", "", "nul\0", "quote'\""]), texts(&["b"])]
+        }
+        LogicalType::Vector(_) => {
+            vec![Value::Vector([1.0, 0.0, 0.0].into()), Value::Vector([0.5, -0.5, 0.25].into()), Value::Vector([1.0, 0.0, 0.0].into())]
+        }
         _ => Vec::new(),
     }
 }
@@ -176,4 +207,3 @@ fn pages(driver: &SqliteDriver, part: &Arc<Part>, query: SubQuery) -> Page {
     }
     all
 }
-

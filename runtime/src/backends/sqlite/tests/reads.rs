@@ -47,7 +47,9 @@ fn conditions(column: &Column) -> Vec<(Target, Condition)> {
     add(Condition::In(samples(&column.logical).into_iter().cycle().take(40).collect()));
     match &column.logical {
         LogicalType::Text { .. } => {
-            for text in ["", "a", "A", "b", "%", "_", "\\", "'", "\"`;", "\0", "\n", "STRASSE", "straße", "ä", "İ", "\u{10ffff}", "ab%", "quick"] {
+            for text in
+                ["", "a", "A", "b", "%", "_", "\\", "'", "\"`;", "\0", "\n", "STRASSE", "straße", "ä", "İ", "\u{10ffff}", "ab%", "quick"]
+            {
                 let text = text.to_owned();
                 add(Condition::Contains(text.clone()));
                 add(Condition::StartsWith(text.clone()));
@@ -62,7 +64,21 @@ fn conditions(column: &Column) -> Vec<(Target, Condition)> {
                 add(Condition::Regex(pattern.to_owned()));
             }
             if column.placement == Placement::InvertedIndex {
-                for query in ["", "!?", "the", "THE quick", "quick the", "can't", "can", "3.14", "straße", "ÄÖÜ", "under_score", "a b", "stop absent"] {
+                for query in [
+                    "",
+                    "!?",
+                    "the",
+                    "THE quick",
+                    "quick the",
+                    "can't",
+                    "can",
+                    "3.14",
+                    "straße",
+                    "ÄÖÜ",
+                    "under_score",
+                    "a b",
+                    "stop absent",
+                ] {
                     add(Condition::Matches(query.to_owned()));
                     add(Condition::Phrase(query.to_owned()));
                 }
@@ -71,7 +87,12 @@ fn conditions(column: &Column) -> Vec<(Target, Condition)> {
         LogicalType::List(_) => {
             let lists = [vec![], vec!["a"], vec!["b", "a"], vec!["nul\0"], vec!["quote'\""], vec!["absent", "a"], vec![""]];
             let mut wanted: Vec<Vec<Value>> = lists.iter().map(|l| l.iter().map(|t| Value::Text((*t).to_owned())).collect()).collect();
-            wanted.extend([vec![Value::Float(0.0)], vec![Value::Float(1.5), Value::Float(-0.0)], vec![Value::Float(f64::NAN)], vec![Value::Int(1)]]);
+            wanted.extend([
+                vec![Value::Float(0.0)],
+                vec![Value::Float(1.5), Value::Float(-0.0)],
+                vec![Value::Float(f64::NAN)],
+                vec![Value::Int(1)],
+            ]);
             for items in wanted {
                 add(Condition::HasAny(items.clone()));
                 add(Condition::HasAll(items.clone()));
@@ -164,9 +185,8 @@ fn rows_come_back_as_written_bit_by_bit() {
     let page = now(driver.fetch(&part, &batch.ids, &batch.columns)).unwrap();
     assert_eq!(page.ids, batch.ids);
     assert_eq!(page.values, batch.values);
-    let bits = |values: &[Value]| {
-        values.iter().filter_map(|v| if let Value::Float(n) = v { Some(n.to_bits()) } else { None }).collect::<Vec<_>>()
-    };
+    let bits =
+        |values: &[Value]| values.iter().filter_map(|v| if let Value::Float(n) = v { Some(n.to_bits()) } else { None }).collect::<Vec<_>>();
     assert_eq!(bits(&page.values), bits(&batch.values));
     let one = now(driver.fetch_one(&part, &batch.ids[4], &[4, 1])).unwrap();
     assert_eq!(one.values, [batch.row(4)[4].clone(), batch.row(4)[1].clone()]);
@@ -180,7 +200,8 @@ fn order_keyset_limit_and_offset_agree_with_a_plain_sort() {
     now(driver.ensure(&part)).unwrap();
     let batch = rows_of(&part);
     now(driver.write(&part, Arc::new(batch.clone()))).unwrap();
-    let sortable = |c: &&Column| !matches!(c.logical, LogicalType::Json | LogicalType::List(_) | LogicalType::Vector(_) | LogicalType::Bytes);
+    let sortable =
+        |c: &&Column| !matches!(c.logical, LogicalType::Json | LogicalType::List(_) | LogicalType::Vector(_) | LogicalType::Bytes);
     let keys: Vec<usize> = part.columns.iter().filter(sortable).map(|c| c.field).collect();
     for (i, &first) in keys.iter().enumerate() {
         for flags in 0..4 {
@@ -191,11 +212,13 @@ fn order_keyset_limit_and_offset_agree_with_a_plain_sort() {
             ];
             let mut rows: Vec<usize> = (0..batch.len()).collect();
             rows.sort_by(|a, b| {
-                order.iter().fold(std::cmp::Ordering::Equal, |so_far, key| {
-                    let SortKey::Column(c) = key.key else { return so_far };
-                    so_far.then_with(|| sort_order(&batch.row(*a)[c], &batch.row(*b)[c], key.descending))
-                })
-                .then_with(|| batch.ids[*a].cmp(&batch.ids[*b]))
+                order
+                    .iter()
+                    .fold(std::cmp::Ordering::Equal, |so_far, key| {
+                        let SortKey::Column(c) = key.key else { return so_far };
+                        so_far.then_with(|| sort_order(&batch.row(*a)[c], &batch.row(*b)[c], key.descending))
+                    })
+                    .then_with(|| batch.ids[*a].cmp(&batch.ids[*b]))
             });
             let wanted: Vec<String> = rows.iter().map(|r| batch.ids[*r].to_string()).collect();
             let query = SubQuery { order: order.clone(), columns: vec![1], page_rows: 2, ..SubQuery::default() };
@@ -271,10 +294,10 @@ fn a_range_of_an_index_gives_every_row_in_id_order_whether_few_or_many() {
             };
             let mut wanted = expected(&part, &batch, &filter);
             wanted.sort();
-            let few: Arc<[Id]> = batch.ids.iter().filter(|id| id.ends_with('3')).cloned().collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+            let few: Arc<[Id]> =
+                batch.ids.iter().filter(|id| id.ends_with('3')).cloned().collect::<std::collections::BTreeSet<_>>().into_iter().collect();
             for (ids_only, among) in [(false, None), (true, None), (false, Some(few.clone())), (true, Some(few))] {
-                let wanted: Vec<String> =
-                    wanted.iter().filter(|id| among.is_none() || id.ends_with('3')).cloned().collect();
+                let wanted: Vec<String> = wanted.iter().filter(|id| among.is_none() || id.ends_with('3')).cloned().collect();
                 let known = (other.is_none() && ids_only).then_some(below as usize);
                 let query = SubQuery { filter: filter.clone(), ids: among, page_rows: 7, ids_only, expected: known, ..SubQuery::default() };
                 assert_eq!(ids(&driver, &part, query.clone()), wanted);

@@ -6,7 +6,10 @@ use crate::filter::{Condition, Filter, Test};
 
 fn people() -> Arc<Part> {
     let unique = Column { unique: true, ..column("email", LogicalType::TEXT, Placement::InlineColumn) };
-    let age = Column { index: Some(crate::schema::Index { method: "", parameters: &[] }), ..column("age", LogicalType::INT, Placement::InlineColumn) };
+    let age = Column {
+        index: Some(crate::schema::Index { method: "", parameters: &[] }),
+        ..column("age", LogicalType::INT, Placement::InlineColumn)
+    };
     part_of(
         "people",
         vec![
@@ -98,7 +101,10 @@ fn a_patch_changes_its_columns_only_and_keeps_to_the_expected_version() {
     assert_eq!(write(&driver, &part, patch(10, vec![], "none")).unwrap().missing, [0]);
     let page = now(driver.fetch_one(&part, &"a".into(), &[0, 1, 3])).unwrap();
     assert_eq!((page.versions.as_slice(), page.row(0)), (&[9][..], &[Value::Text("x".into()), Value::Null, texts(&["new"])][..]));
-    assert_eq!((has(&driver, &part, "new"), has(&driver, &part, "x"), matches(&driver, &part, "x")), (vec!["a".into()], vec![], vec!["a".into()]));
+    assert_eq!(
+        (has(&driver, &part, "new"), has(&driver, &part, "x"), matches(&driver, &part, "x")),
+        (vec!["a".into()], vec![], vec!["a".into()])
+    );
 }
 
 #[test]
@@ -147,7 +153,10 @@ fn aggregates_are_exact_and_know_nulls() {
     };
     let everything = |keys: Vec<usize>, column| Aggregate { filter: Filter::all(), ids: None, keys, measures: measures(column) };
     let empty = now(driver.aggregate(&part, &everything(vec![], 1))).unwrap();
-    assert_eq!(empty, [Group { keys: vec![], measures: vec![Value::Int(0), Value::Int(0), Value::Null, Value::Null, Value::Null, Value::Null] }]);
+    assert_eq!(
+        empty,
+        [Group { keys: vec![], measures: vec![Value::Int(0), Value::Int(0), Value::Null, Value::Null, Value::Null, Value::Null] }]
+    );
     assert!(now(driver.aggregate(&part, &everything(vec![0], 1))).unwrap().is_empty());
     let batch = rows_of(&part);
     write(&driver, &part, batch.clone()).unwrap();
@@ -219,7 +228,14 @@ fn hostile_names_reach_no_statement_unquoted() {
     let hostile = "x'); DROP TABLE \"t\"; -- %_\\ ` \0";
     let mut values = vec![Value::Text(hostile.into()); names.len() + 1];
     values.push(texts(&[hostile]));
-    let row = WriteBatch { mode: WriteMode::Insert, version: 1, ids: vec![hostile.trim_end_matches('\0').into()], columns: (0..names.len() + 2).collect(), values, expected: vec![] };
+    let row = WriteBatch {
+        mode: WriteMode::Insert,
+        version: 1,
+        ids: vec![hostile.trim_end_matches('\0').into()],
+        columns: (0..names.len() + 2).collect(),
+        values,
+        expected: vec![],
+    };
     write(&driver, &part, row.clone()).unwrap();
     for name in names {
         for condition in [
