@@ -223,6 +223,7 @@ pub(super) fn costs(part: &Part, near: &NearQuery) -> SearchCosts {
         row: 50 + 2 * near.vector.len() as u64,
         hit: 60_000,
         searches_among: None,
+        rough: None,
         // What lies far down is in lists that are not looked into.
         finds_far: method.is_none_or(|method| method.is_one_graph()),
     };
