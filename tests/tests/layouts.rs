@@ -96,7 +96,7 @@ opens!(
 opens!(
     trino,
     "trino",
-    TrinoIceberg,
+    heavenbase::backends::TrinoIceberg,
     "HEAVENBASE_TEST_TRINO",
     r#"{ "main": { "type": "trino", "url": "${HEAVENBASE_TEST_TRINO}", "session_properties": { "query_max_run_time": "2m" } } }"#
 );
