@@ -93,7 +93,8 @@ impl<L: Layout> Workspace<L> {
         let chunk = (0..target.len()).map(|p| target.describe(p).max_batch.min(target.describe(p).max_ids)).min().unwrap_or(1).max(1);
         let mut right = HashSet::with_capacity(ids.len());
         for ids in ids.chunks(chunk) {
-            self.refill_chunk(registered, derived, ids, &mut right).await?;
+            // What a backend says of rows is no word about rows of a caller.
+            self.refill_chunk(registered, derived, ids, &mut right).await.map_err(|e| e.with_rows(Vec::new()))?;
         }
         Ok(right)
     }

@@ -75,7 +75,7 @@ impl<L: Layout> Workspace<L> {
             .unwrap_or(1)
             .max(1);
         ids.iter().try_for_each(Id::check)?;
-        let (mut changed, mut batches) = (0, Batches::default());
+        let (mut changed, mut batches) = (0, Batches::over(registered.target.len()));
         for batch in ids.chunks(chunk) {
             batches.next(batch.len());
             let done = if computes {

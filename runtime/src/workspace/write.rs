@@ -8,7 +8,7 @@ use super::batches::Batches;
 use super::embed::Known;
 use super::{Registered, Workspace};
 use crate::driver::{WriteBatch, WriteMode, no_key};
-use crate::error::{Error, ErrorKind, Result, RowOutcome, Status};
+use crate::error::{Error, ErrorKind, Result, Status};
 use crate::plan::Target;
 use crate::query::{Entity, Layout, Predicate, Writable};
 use crate::schema::{EntitySchema, IdSource};
@@ -69,7 +69,7 @@ impl<L: Layout> Workspace<L> {
             let known = if mode == WriteMode::Insert { Ok(Known::new()) } else { registered.stored_vectors(&ids).await };
             registered.embed(&mut encoded.values, &mut known.map_err(named)?).await.map_err(named)?;
         }
-        let mut batches = Batches::default();
+        let mut batches = Batches::over(registered.target.len());
         let written = self.write_rows(&registered, mode, encoded, &mut batches).await;
         written.map_err(|e| named(batches.failed(e, &ids)))?;
         Ok(ids)
@@ -186,7 +186,7 @@ impl<L: Layout> Workspace<L> {
         ids.sort_unstable();
         ids.dedup();
         let chunk = (0..target.len()).map(|p| target.describe(p).max_batch).min().unwrap_or(1).max(1);
-        let mut batches = Batches::default();
+        let mut batches = Batches::over(target.len());
         let removed = self.delete_batches(target, &ids, chunk, &mut batches).await;
         removed.map_err(|e| batches.failed(e, &ids))
     }
@@ -241,11 +241,8 @@ where
     for (part, outcome) in (1..target.len()).zip(outcomes) {
         match blame(target, part, outcome) {
             Ok(()) => well.push(target.part(part).backend),
-            // What is done here may not be elsewhere.
             Err(error) => {
-                let refused = error.rows().filter(|(_, outcome)| matches!(outcome, RowOutcome::Refused(_)));
-                let refused = refused.map(|(id, outcome)| (id.to_owned(), outcome.clone())).collect();
-                failed.get_or_insert_with(|| error.with_rows(refused));
+                failed.get_or_insert(error);
             }
         }
     }
